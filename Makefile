@@ -1,0 +1,81 @@
+# What a developer, a reviewer and CI run. `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8080
+IMAGE ?= cds-service
+VENV := .venv
+BIN := $(VENV)/bin
+# Stamps: a second run installs only what pyproject.toml changed.
+RUN_STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Modules that decide about patients: every branch is tested.
+CORE := cds_service/record.py,cds_service/facts/*,cds_service/reading/*,cds_service/pathway/*
+
+.PHONY: help serve test lint check cover bench mutants value-sets image-check clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+serve: $(RUN_STAMP) ## install and serve on 127.0.0.1:8080 (HOST, PORT)
+	$(BIN)/cds-service serve --host $(HOST) --port $(PORT)
+
+test: lint check mutants cover ## everything that CI runs
+
+lint: $(DEV_STAMP) ## ruff, mypy --strict, import contracts, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+check: $(DEV_STAMP) ## content: cards, value sets, lexicon, templates, cases
+	$(BIN)/python tools/make_value_sets.py --check
+	$(BIN)/cds-service check
+
+mutants: $(DEV_STAMP) ## every mutant of a card must be caught by one of its cases
+	$(BIN)/cds-service check --mutants
+
+cover: $(DEV_STAMP) ## pytest; every branch of the core must be covered
+	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
+	$(BIN)/coverage report --format=total | xargs printf 'All modules: %s %%\n'
+
+bench: $(DEV_STAMP) ## throughput and CPU per call against a floor server; fails below the limits
+	$(BIN)/python -m bench.run
+
+value-sets: $(DEV_STAMP) ## make cards/value-sets/*.json from the verified codes
+	$(BIN)/python tools/make_value_sets.py
+
+image-check: ## build the container image, start it, ask for its health (needs docker)
+	docker build --tag $(IMAGE) .
+	@id=$$(docker run --rm --detach --env CDS_UUID_KEY="$$(head -c 32 /dev/urandom | base64)" \
+	    $(IMAGE) serve --host 0.0.0.0 --port 8080 --insecure); \
+	trap 'docker stop "$$id" >/dev/null' EXIT; \
+	for _ in $$(seq 30); do \
+	    state=$$(docker inspect --format '{{.State.Health.Status}}' "$$id"); \
+	    [ "$$state" = healthy ] && { echo "healthy"; exit 0; }; sleep 1; \
+	done; \
+	docker logs "$$id"; echo "not healthy after 30 s: $$state" >&2; exit 1
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: Python 3.11 or later is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "$$($(PYTHON) --version) is too old: Python 3.11 or later is needed (make PYTHON=python3.12 ...)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[dev]'
+	@touch $(RUN_STAMP) $@

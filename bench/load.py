@@ -1,0 +1,90 @@
+"""Closed-loop load: some connections, each sends the same call again as soon as it has the answer.
+
+    python -m bench.load URL BODY_FILE SECONDS CONNECTIONS      prints {"requests", "seconds", "failed"}
+
+A process of its own, so that it can be kept off the server's core. Plain sockets with keep-alive: anything more
+comfortable costs more than the servers that are measured.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_CHUNK = 65_536
+
+
+class Connection:
+    """One keep-alive connection that sends one fixed request over and over."""
+
+    def __init__(self, url: str, body: bytes) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "127.0.0.1", parts.port or 80)
+        head = (
+            f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._message = head.encode() + body
+        self._socket = self._connect()
+
+    def send(self) -> bool:
+        """Send the request once; whether the answer was 200."""
+        self._socket.sendall(self._message)
+        received = b""
+        while (end := received.find(b"\r\n\r\n")) < 0:
+            received += self._more()
+        head = received[:end].lower()
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+        missing = end + 4 + length - len(received)
+        while missing > 0:
+            missing -= len(self._more())
+        return head.startswith(b"http/1.1 200")
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _connect(self) -> socket.socket:
+        made = socket.create_connection(self._address, timeout=60)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    def _more(self) -> bytes:
+        chunk = self._socket.recv(_CHUNK)
+        if not chunk:
+            raise ConnectionError("the server closed the connection")
+        return chunk
+
+
+def load(url: str, body: bytes, seconds: float, connections: int) -> dict[str, float]:
+    """Load ``url`` for about ``seconds``; how many answers came, in how long, and how many were not 200."""
+    answered = [0] * connections
+    failed = [0] * connections
+    start = time.perf_counter()
+
+    def work(number: int) -> None:
+        connection = Connection(url, body)
+        while time.perf_counter() - start < seconds:
+            failed[number] += not connection.send()
+            answered[number] += 1
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {"requests": sum(answered), "seconds": time.perf_counter() - start, "failed": sum(failed)}
+
+
+def main(url: str, body: str, seconds: str, connections: str) -> None:
+    """The command line."""
+    print(json.dumps(load(url, Path(body).read_bytes(), float(seconds), int(connections))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,3 @@
+"""CDS Hooks advice for pancreatic cancer with liver metastases."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,39 @@
+"""create_app: the only place that wires the parts together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flask import Flask
+
+from cds_service.config import Config
+from cds_service.pathway.content import Content, load_content
+from cds_service.web.answers import install_errors
+from cds_service.web.call_log import call_logger, install_call_log
+from cds_service.web.guards import install_guards
+from cds_service.web.services import install_endpoints
+
+
+def create_app(config: Config, content: Content | None = None, clock: Callable[[], datetime] | None = None) -> Flask:
+    """The WSGI application. ``content`` is loaded from ``config.cards`` if not given; ``clock`` gives aware UTC.
+
+    ContentError if a content file is wrong.
+    """
+    app = Flask("cds_service", static_folder=None, template_folder=None)
+    # One byte more than a body may have: a chunked body is cut at this length without a word, and the reader sees it.
+    app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes + 1
+    # A redirect loses the body of a POST and fails a preflight: every spelling is a path of its own instead.
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    log = call_logger(config.log_level)
+    install_call_log(app, log)
+    install_guards(app, config)
+    install_errors(app, log)
+    install_endpoints(app, config, load_content(config.cards) if content is None else content, clock or _now)
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

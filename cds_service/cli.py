@@ -1,0 +1,197 @@
+"""The command line: serve, check, explain, replay, reading.
+
+Exit codes: 0 all is well, 1 a difference or a problem was found, 2 the command could not do its work. What it
+could not do stands on one line of standard error: what, where, what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cds_service import __version__
+from cds_service.config import LOG_LEVELS, read_config
+from cds_service.content_files import find_cards
+from cds_service.errors import CdsError, ContentError, MalformedCall
+from cds_service.fhir.folder import FolderSource, read_entries
+from cds_service.fhir.shapes import as_object, as_text
+from cds_service.hooks import parse_json
+from cds_service.pathway.content import load_content
+from cds_service.pathway.mutants import mutants as run_mutants
+from cds_service.pathway.proof import check as prove
+from cds_service.reading.lexicon import load_lexicon
+from cds_service.replay.explain import explain as explain_call
+from cds_service.replay.reading_set import report as read_labelled_texts
+from cds_service.replay.remote import replay_remote
+from cds_service.replay.report import replay_in_process, rewrite_expectations
+from cds_service.replay.stored import load_stored, read_now
+from cds_service.web.server import serve as run_server
+
+_FOUND = 1
+"""Exit code for a difference or a problem that the command was asked to look for."""
+
+
+class _CannotError(click.ClickException):
+    """Shown on one line of standard error; exit code 2."""
+
+    exit_code = 2
+
+    def format_message(self) -> str:
+        return " ".join(self.message.split())
+
+
+class _Commands(click.Group):
+    """Turns our own errors and those of the file system into one line; anything else is a bug and shows itself."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CdsError as error:
+            raise _CannotError(str(error)) from None
+        except OSError as error:
+            where = error.filename or "input or output"
+            raise _CannotError(f"{where}: {error.strerror}: check the path and its permissions") from None
+
+
+_PATH = click.Path(path_type=Path)
+_cards = click.option("--cards", type=_PATH, help="Content directory in place of the shipped one.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(cls=_Commands)
+@click.version_option(__version__, prog_name="cds-service")
+def main() -> None:
+    """CDS Hooks advice for pancreatic cancer with liver metastases."""
+
+
+@main.command()
+@click.option("--host", help="Address to listen on (CDS_HOST, default 127.0.0.1).")
+@click.option("--port", help="Port to listen on (CDS_PORT, default 8080).")
+@click.option("--cards", help="Content directory in place of the shipped one (CDS_CARDS).")
+@click.option("--max-body-bytes", help="Largest request body (CDS_MAX_BODY_BYTES, default 5000000).")
+@click.option("--cors-origins", help="Exact origins of browser clients, by comma (CDS_CORS_ORIGINS).")
+@click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to log (CDS_LOG_LEVEL, default info).")
+@click.option("--insecure", is_flag=True, help="Answer callers from elsewhere, without authentication (CDS_INSECURE).")
+@click.option("--json", "as_json", is_flag=True, help="Print the configuration as JSON and do not serve.")
+def serve(insecure: bool, as_json: bool, **options: str | None) -> None:
+    """Serve CDS Hooks until stopped. Options overrule environment variables."""
+    given = {f"CDS_{name.upper()}": value for name, value in options.items()}
+    config = read_config(os.environ, {**given, "CDS_INSECURE": "1" if insecure else None})
+    if as_json:
+        shown = {**config.as_environ(), "CDS_UUID_KEY": "set" if os.environ.get("CDS_UUID_KEY") else "not set"}
+        _print(shown)
+        return
+    run_server(config)
+
+
+@main.command()
+@click.option("--mutants", is_flag=True, help="Also change each card in every small way: some case must notice.")
+@_cards
+@_as_json
+@click.pass_context
+def check(ctx: click.Context, mutants: bool, cards: Path | None, as_json: bool) -> None:
+    """Prove the content: total, tested, short enough, safely worded. Exit 1 on a problem."""
+    directory = cards or find_cards()
+    report = prove(directory)
+    found: dict[str, Any] = {"problems": list(report.problems), "notes": list(report.notes)}
+    lines = [*report.problems, *report.notes]
+    survivors: tuple[str, ...] = ()
+    if mutants and report.problems:
+        lines.append("mutants not run: mend the problems first")
+    elif mutants:
+        tried = run_mutants(directory)
+        survivors = tried.survivors
+        found["mutants"] = {
+            "total": tried.total,
+            "killed": tried.killed,
+            "equivalent": tried.equivalent,
+            "survivors": list(survivors),
+        }
+        lines += [f"survived: {survivor}" for survivor in survivors]
+        counts = f"{tried.killed} killed, {tried.equivalent} equivalent, {len(survivors)} survived"
+        lines.append(f"{tried.total} mutants: {counts}")
+    lines.append(f"{len(report.problems)} problems")
+    _print(found if as_json else "\n".join(lines))
+    ctx.exit(_FOUND if report.problems or survivors else 0)
+
+
+@main.command()
+@click.argument("call", type=_PATH)
+@click.option("--now", help="The time of the call, such as 2026-03-02T09:00:00Z (default: this moment).")
+@click.option("--data", type=_PATH, help="Bundle or folder of the patient's data in place of the prefetch.")
+@_cards
+@_as_json
+def explain(call: Path, now: str | None, data: Path | None, cards: Path | None, as_json: bool) -> None:
+    """Decide one stored hook call and show all that led to the answer. Prints patient data."""
+    content = load_content(cards or find_cards())
+    moment = read_now(now, "--now") if now else _now()
+    try:
+        body = as_object(parse_json(call.read_bytes()))
+        source = None
+        if data is not None:
+            context = as_object(body.get("context"))
+            values = {f"context.{name}": as_text(value) for name, value in context.items() if as_text(value)}
+            source = FolderSource(read_entries(data), content.prefetch, values)
+        explained = explain_call(body, content, moment, source)
+    except MalformedCall as error:
+        raise ContentError(str(call), str(error)) from None
+    _print(explained.as_json() if as_json else explained.as_text())
+
+
+@main.command()
+@click.argument("fixtures", type=_PATH, default="fixtures")
+@click.option("--against", metavar="URL", help="A running CDS Hooks service; dates are moved to today.")
+@click.option("--update", is_flag=True, help="Show the differences, then store what was observed.")
+@click.option("--junit", type=_PATH, help="Also write a JUnit XML file.")
+@_cards
+@_as_json
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    fixtures: Path,
+    against: str | None,
+    update: bool,
+    junit: Path | None,
+    cards: Path | None,
+    as_json: bool,
+) -> None:
+    """Run every stored patient and call and compare with what is stored. Exit 1 on a difference."""
+    if against and (update or cards):
+        raise click.UsageError("--against shows another process: it takes neither --update nor --cards")
+    calls = load_stored(fixtures)
+    if against:
+        report = replay_remote(calls, against, _now().date())
+    else:
+        report = replay_in_process(calls, load_content(cards or find_cards()))
+    _print(report.as_json() if as_json else report.as_text())
+    if junit is not None:
+        junit.write_text(report.as_junit(), encoding="utf-8")
+    if update:
+        for path in rewrite_expectations(report):
+            click.echo(f"rewritten: {path}", err=True)
+    ctx.exit(_FOUND if report.failed and not update else 0)
+
+
+@main.command()
+@click.argument("texts", type=_PATH, default="fixtures/reading")
+@_cards
+@_as_json
+@click.pass_context
+def reading(ctx: click.Context, texts: Path, cards: Path | None, as_json: bool) -> None:
+    """Read the labelled report texts of a folder and show how often the reader agrees. Exit 1 on a failure."""
+    found = read_labelled_texts(texts, load_lexicon((cards or find_cards()) / "lexicon"))
+    _print(found.as_json() if as_json else found.text())
+    ctx.exit(_FOUND if found.failures else 0)
+
+
+def _print(value: Any) -> None:
+    click.echo(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

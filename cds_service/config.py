@@ -1,0 +1,171 @@
+"""Config: every setting of one process, from environment and command line, checked before anything starts."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from cds_service.content_files import find_cards
+from cds_service.errors import ConfigError
+
+_DEVELOPMENT_KEY = b"development key of cds-service: not secret, for loopback only"
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
+_SHORTEST_KEY = 16
+_LARGEST_PORT = 65_535
+_SMALLEST_BODY = 1_000
+_LARGEST_BODY = 100_000_000
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+DEFAULTS: Mapping[str, str] = MappingProxyType(
+    {
+        "CDS_HOST": "127.0.0.1",
+        "CDS_PORT": "8080",
+        "CDS_CARDS": "",
+        "CDS_MAX_BODY_BYTES": "5000000",
+        "CDS_CORS_ORIGINS": "",
+        "CDS_UUID_KEY": "",
+        "CDS_INSECURE": "",
+        "CDS_LOG_LEVEL": "info",
+    }
+)
+"""Every setting by its environment name, with its default as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One frozen configuration.
+
+    ``cards`` is the content directory. ``cors_origins`` are exact origins of browser clients (none by default).
+    ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
+    ``insecure`` lifts the rule that callers without authentication must be on this machine.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    cards: Path = field(default_factory=find_cards)
+    max_body_bytes: int = 5_000_000
+    cors_origins: tuple[str, ...] = ()
+    uuid_key: bytes = field(default=_DEVELOPMENT_KEY, repr=False)
+    insecure: bool = False
+    log_level: str = "info"
+
+    @property
+    def answers_loopback_only(self) -> bool:
+        """Decision 9: no clients can be configured in this release, so only this machine is answered."""
+        return not self.insecure
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should hear at the start."""
+        found = []
+        if self.uuid_key == _DEVELOPMENT_KEY:
+            found.append("CDS_UUID_KEY is not set: card uuids use a development key that everybody knows")
+        if self.insecure:
+            found.append("CDS_INSECURE is set: anybody who reaches this port is answered, without authentication")
+        return tuple(found)
+
+    def as_environ(self) -> dict[str, str]:
+        """The same configuration as environment variables, for a worker process."""
+        return {
+            "CDS_HOST": self.host,
+            "CDS_PORT": str(self.port),
+            "CDS_CARDS": str(self.cards),
+            "CDS_MAX_BODY_BYTES": str(self.max_body_bytes),
+            "CDS_CORS_ORIGINS": ",".join(self.cors_origins),
+            "CDS_UUID_KEY": "" if self.uuid_key == _DEVELOPMENT_KEY else self.uuid_key.decode(),
+            "CDS_INSECURE": "1" if self.insecure else "",
+            "CDS_LOG_LEVEL": self.log_level,
+        }
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address (without port or brackets) means this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | None = None) -> Config:
+    """The configuration from environment variables, overruled by ``given`` (same names; None = not given).
+
+    ConfigError names the key that is wrong and says what it should be.
+    """
+    chosen = {key: value for key, value in (given or {}).items() if value is not None}
+    unknown = sorted(set(chosen).difference(DEFAULTS))
+    if unknown:
+        raise ConfigError(f"{unknown[0]} is not a setting; known: {', '.join(DEFAULTS)}")
+    text = {key: chosen.get(key, environ.get(key, default)).strip() for key, default in DEFAULTS.items()}
+    host = text["CDS_HOST"]
+    if not host:
+        raise ConfigError("CDS_HOST is empty: give the address to listen on, such as 127.0.0.1")
+    insecure = _flag("CDS_INSECURE", text["CDS_INSECURE"])
+    if not is_loopback(host) and not insecure:
+        raise ConfigError(
+            f"CDS_HOST is {host}, not a loopback address: this release has no client authentication, so listening "
+            "elsewhere needs --insecure (CDS_INSECURE=1) and a proxy that authenticates"
+        )
+    return Config(
+        host=host,
+        port=_number("CDS_PORT", text["CDS_PORT"], 1, _LARGEST_PORT),
+        cards=_cards(text["CDS_CARDS"]),
+        max_body_bytes=_number("CDS_MAX_BODY_BYTES", text["CDS_MAX_BODY_BYTES"], _SMALLEST_BODY, _LARGEST_BODY),
+        cors_origins=_origins(text["CDS_CORS_ORIGINS"]),
+        uuid_key=_uuid_key(text["CDS_UUID_KEY"], host),
+        insecure=insecure,
+        log_level=_log_level(text["CDS_LOG_LEVEL"]),
+    )
+
+
+def _flag(key: str, text: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ConfigError(f"{key} must be 1 or 0")
+
+
+def _number(key: str, text: str, least: int, most: int) -> int:
+    if text.isascii() and text.isdigit() and least <= int(text) <= most:
+        return int(text)
+    raise ConfigError(f"{key} must be a whole number from {least} to {most}")
+
+
+def _cards(text: str) -> Path:
+    cards = Path(text) if text else find_cards()
+    if not cards.is_dir():
+        raise ConfigError(f"CDS_CARDS is {cards}, which is not a directory: give the content directory")
+    return cards
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(item.strip() for item in text.split(",") if item.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ConfigError(
+                f"CDS_CORS_ORIGINS holds {origin!r}: list exact origins in lower case, such as "
+                "https://sandbox.cds-hooks.org (no path, no *)"
+            )
+    return origins
+
+
+def _uuid_key(text: str, host: str) -> bytes:
+    if not text and is_loopback(host):
+        return _DEVELOPMENT_KEY
+    if len(text) < _SHORTEST_KEY:
+        raise ConfigError(f"CDS_UUID_KEY must be a secret of at least {_SHORTEST_KEY} characters, equal on all workers")
+    return text.encode()
+
+
+def _log_level(text: str) -> str:
+    if text.lower() in LOG_LEVELS:
+        return text.lower()
+    raise ConfigError(f"CDS_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}")

@@ -1,0 +1,83 @@
+"""The exception tree. Each error has an HTTP status and a message that is safe to show.
+
+    CdsError
+    +-- CallError            what the client sent
+    |   +-- MalformedCall        400  not JSON, wrong types, wrong hook
+    |   +-- UnknownService       404  no service with that id
+    |   +-- MethodNotAllowed     405  the path exists, the method does not
+    |   +-- DataUnavailable      412  required data neither sent nor readable
+    |   +-- CallTooLarge         413  body over the limit
+    |   +-- UnsupportedBody      415  compressed body
+    +-- ContentError         a file in cards/ is wrong: stops the start, never reaches a client
+    +-- ConfigError          a setting is wrong: stops the start, names the key
+
+Messages never hold patient data: they name fields and limits, not values (decision 30).
+"""
+
+from __future__ import annotations
+
+
+class CdsError(Exception):
+    """Root of everything this service raises on purpose."""
+
+
+class CallError(CdsError):
+    """A call that cannot be answered with cards.
+
+    ``status`` is the HTTP status, ``issue_code`` the FHIR issue type of the OperationOutcome.
+    """
+
+    status = 400
+    issue_code = "invalid"
+
+
+class MalformedCall(CallError):
+    """The body is not a CDS Hooks call (conformance REQ-02 to REQ-11)."""
+
+
+class UnknownService(CallError):
+    """No service has the id in the path."""
+
+    status = 404
+    issue_code = "not-found"
+
+
+class MethodNotAllowed(CallError):
+    """The path exists, but not with this method."""
+
+    status = 405
+    issue_code = "not-supported"
+
+
+class DataUnavailable(CallError):
+    """Required data is neither in prefetch nor obtainable (conformance PFR-08, decision 2)."""
+
+    status = 412
+    issue_code = "incomplete"
+
+
+class CallTooLarge(CallError):
+    """The body is larger than the configured limit."""
+
+    status = 413
+    issue_code = "too-long"
+
+
+class UnsupportedBody(CallError):
+    """The body is compressed; only plain JSON is read."""
+
+    status = 415
+    issue_code = "not-supported"
+
+
+class ContentError(CdsError):
+    """A content file is wrong. ``where`` is ``path:line`` (or the path alone), ``problem`` what to mend."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
+
+
+class ConfigError(CdsError):
+    """A setting is wrong; the message names the key and what it should be."""

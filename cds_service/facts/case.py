@@ -1,0 +1,86 @@
+"""Case: everything a fact function may look at, and the memory of facts already computed in this call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cds_service.facts.fact import Fact
+from cds_service.facts.registry import all_facts
+from cds_service.fhir.shapes import Concept, read_concept
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from cds_service.facts.orders import Orders
+    from cds_service.facts.settings import Settings
+    from cds_service.facts.terminology import Terminology
+    from cds_service.fhir.source import Resource
+    from cds_service.reading.lexicon import Lexicon
+    from cds_service.record import PatientRecord
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call's question: the record, the orders, the content to read them with, and ``now`` (aware, UTC).
+
+    ``fact(name)`` computes a fact at most once.
+    """
+
+    record: PatientRecord
+    orders: Orders
+    terms: Terminology
+    lexicon: Lexicon
+    settings: Settings
+    now: datetime
+    _known: dict[str, Fact] = field(default_factory=dict, repr=False, compare=False)
+    _memory: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def fact(self, name: str) -> Fact:
+        """The fact of that name; KeyError for a name that is not registered."""
+        known = self._known.get(name)
+        if known is None:
+            spec = all_facts()[name]
+            known = spec.compute(self)
+            if known.state not in spec.states or known.name != name:
+                raise ValueError(f"fact {name} answered {known.name}={known.state}, which it does not declare")
+            self._known[name] = known
+        return known
+
+    def remember(self, key: tuple[object, ...], compute: Callable[[], T]) -> T:
+        """What ``compute`` gave for this key the first time in this call."""
+        if key not in self._memory:
+            self._memory[key] = compute()
+        known: T = self._memory[key]
+        return known
+
+    def known(self) -> dict[str, Fact]:
+        """The facts computed so far, by name."""
+        return dict(self._known)
+
+    def concepts(self, value: Any) -> frozenset[str]:
+        """The value sets that the codings of a CodeableConcept (or a list of them) belong to."""
+        return self.terms.concepts(value if isinstance(value, Concept) else read_concept(value))
+
+
+def once(function: Callable[[Case], T]) -> Callable[[Case], T]:
+    """Several facts ask the same of a record: the function runs once in a call."""
+
+    @wraps(function)
+    def remembered(case: Case) -> T:
+        return case.remember((function,), lambda: function(case))
+
+    return remembered
+
+
+def once_per_resource(function: Callable[[Resource, Case], T]) -> Callable[[Resource, Case], T]:
+    """The same for questions about one resource. The record keeps its resources alive, so their identity is a key."""
+
+    @wraps(function)
+    def remembered(resource: Resource, case: Case) -> T:
+        return case.remember((function, id(resource)), lambda: function(resource, case))
+
+    return remembered

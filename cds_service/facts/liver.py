@@ -1,0 +1,242 @@
+"""F3 liver_metastases: whether, how surely and since when the liver is involved.
+
+One rule settles most of pathway F3: a positive finding stands until a CT or MRI of at least its rank, of the same
+day or later, is negative (MRI before CT before PET before ultrasound). So a later MRI overturns a CT, a later CT
+does not overturn an MRI, ultrasound overturns nothing, and an earlier negative never beats a later positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cds_service.facts.case import Case
+from cds_service.facts.fact import (
+    CONFLICT,
+    INDETERMINATE,
+    NOT_FOUND,
+    NOT_SEARCHED,
+    STALE,
+    UNINTERPRETABLE,
+    Evidence,
+    Fact,
+    Value,
+)
+from cds_service.facts.liver_imaging import Level, LiverItem, liver_items
+from cds_service.facts.pathology_reports import PathologyFinding, pathology_findings
+from cds_service.facts.problems import Problem, problems_of
+from cds_service.facts.registry import fact
+from cds_service.facts.searches import evidence_of, gaps_of, unfinished
+from cds_service.facts.spread import origin_of, says_liver_metastasis
+from cds_service.fhir.shapes import read_when
+
+if TYPE_CHECKING:
+    from cds_service.facts.spread import Origin
+
+_SEARCHES = ("conditions", "reports", "observations")
+_RANKS = {"mri": 4, "ct": 3, "pet": 2, "us": 1}
+_ADEQUATE = frozenset({"ct", "mri"})
+_IMAGED = frozenset({"definite", "suspected"})
+_EXPLAINED = frozenset({"definite", "suspected", "recorded", "indeterminate", "unclear"})
+
+_ANSWERS: Mapping[str, tuple[Value, str]] = {
+    "pathology": ("yes", "pathology"),
+    "definite": ("yes", "imaging-definite"),
+    "suspected": ("yes", "imaging-suspected"),
+    "recorded": ("yes", "recorded-only"),
+    "contested": ("unknown", CONFLICT),
+    "indeterminate": ("unknown", INDETERMINATE),
+    "unclear": ("unknown", UNINTERPRETABLE),
+    # From here on the answer rests on an absence, so every search must be complete.
+    "stale-suspected": ("unknown", "stale-suspected"),
+    "stale": ("unknown", STALE),
+    "negative": ("no", ""),
+}
+_DESPITE_GAPS = frozenset(list(_ANSWERS)[:7])
+
+
+@fact(
+    "liver_metastases",
+    source="F3",
+    states=(
+        *("yes:pathology", "yes:imaging-definite", "yes:imaging-suspected", "yes:recorded-only", "no"),
+        *("unknown:not-found", "unknown:not-searched", "unknown:uninterpretable", "unknown:indeterminate"),
+        *("unknown:conflict", "unknown:stale", "unknown:stale-suspected"),
+    ),
+    searches=_SEARCHES,
+    traits=("modality-ct", "modality-mri", "modality-us", "multiple", "origin-unclear"),
+)
+def liver_metastases(case: Case) -> Fact:
+    """Metastases of this cancer in the liver, with the strongest level of evidence.
+
+    ``as_of`` is the date of the latest item of that level. Traits: the modalities behind a definite or suspected
+    finding, several lesions, and whether the metastases might be another cancer's.
+    """
+    items, origins = _collect(case)
+    standings = [_standing(item, items, case) for item in items]
+    missing = unfinished(case, _SEARCHES)
+    for standing, (value, reason) in _ANSWERS.items():
+        deciding = [item for item, found in zip(items, standings, strict=True) if found == standing]
+        if deciding and (standing in _DESPITE_GAPS or not missing):
+            last = max(deciding, key=lambda item: item.day)
+            imaged = [item for item, found in zip(items, standings, strict=True) if found == "definite"]
+            return Fact(
+                "liver_metastases",
+                value,
+                reason,
+                _lines(items, standings, standing) + evidence_of(missing),
+                as_of=last.line.date,
+                quality=last.quality,
+                gaps=gaps_of(missing),
+                traits=_traits(imaged or deciding) | _origin_trait(value, origins, case),
+            )
+    lines = _lines(items, standings, "") + evidence_of(missing)
+    return Fact("liver_metastases", "unknown", NOT_SEARCHED if missing else NOT_FOUND, lines, gaps=gaps_of(missing))
+
+
+def _traits(items: Iterable[LiverItem]) -> frozenset[str]:
+    """The modalities behind the answer, and whether any of them shows several lesions."""
+    seen = {f"modality-{item.modality}" for item in items if item.modality in {"ct", "mri", "us"}}
+    return frozenset(seen | {"multiple" for item in items if item.multiple})
+
+
+def _origin_trait(value: Value, origins: frozenset[Origin], case: Case) -> frozenset[str]:
+    """Whether the metastases may be another cancer's: nobody says whose they are, and there is another cancer."""
+    unclear = value == "yes" and "pancreas" not in origins and case.fact("other_primary_history").value == "yes"
+    return frozenset({"origin-unclear"} if unclear else ())
+
+
+def _collect(case: Case) -> tuple[tuple[LiverItem, ...], frozenset[Origin]]:
+    """Every item about the liver, and the primaries that the Conditions of today name."""
+    findings = tuple(finding for finding in pathology_findings(case) if finding.site == "liver")
+    sampled = [_of_pathology(finding, findings) for finding in findings]
+    imaging = list(liver_items(case))
+    recorded: list[LiverItem] = []
+    origins: set[Origin] = set()
+    for problem in problems_of(case):
+        quality = says_liver_metastasis(problem)
+        if not quality:
+            continue
+        origin = origin_of(problem, case)
+        item = replace(_of_problem(problem, origin), quality=quality)
+        recorded.append(item)
+        if item.level:
+            origins.add(origin)
+    if origins == {"elsewhere"}:
+        last = max((item for item in recorded if item.level), key=lambda item: item.day)
+        imaging = [_attributed(item, last) for item in imaging]
+    items = [*sampled, *imaging, *recorded]
+    for benign in (item for item in sampled if item.level == "negative"):
+        items = _reclassified(items, benign)
+    return tuple(items), frozenset(origins)
+
+
+def _of_problem(problem: Problem, origin: Origin) -> LiverItem:
+    """A recorded metastasis, dated by when it was recorded; another cancer's is a negative item."""
+    why = problem.void or ("" if problem.is_current else "resolved")
+    level: Level = "" if why else "recorded"
+    if not why and origin == "elsewhere":
+        level, why = "negative", "attributed to another cancer"
+    recorded = read_when(problem.resource.get("recordedDate")) or problem.when
+    line = problem.line(counted=False, why=why or "recorded as a diagnosis")
+    return LiverItem(level, recorded, line)
+
+
+def _attributed(item: LiverItem, diagnosis: LiverItem) -> LiverItem:
+    """Imaging that a diagnosis of another cancer's metastases already covers; later or newer imaging is not covered."""
+    covered = item.level and item.level != "negative" and item.day <= diagnosis.day
+    return _dropped(item, "attributed to another cancer") if covered else item
+
+
+def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding]) -> LiverItem:
+    """A report on a specimen of the liver: malignant, hedged, a named benign lesion, or of no consequence here."""
+    levels: Mapping[str, Level] = {"confirmed": "pathology", "weak": "recorded"}
+    why = {"confirmed": "malignant in a liver specimen", "weak": "points to malignancy without stating it firmly"}
+    level = levels.get(finding.state, "negative" if finding.entity else "")
+    disputed = any(other.state == "non-diagnostic" and other.is_same_specimen(finding) for other in findings)
+    if level == "pathology" and disputed:
+        level = "disputed"
+    benign = f"names a benign lesion ({finding.entity})" if finding.entity else ""
+    line = Evidence(
+        finding.reference,
+        finding.title,
+        finding.date.text if finding.date else "",
+        finding.status,
+        finding.quote,
+        counted=False,
+        why=benign or why.get(finding.state) or finding.why or f"read as {finding.state}",
+    )
+    return LiverItem(level, finding.date, line, quality=finding.source)
+
+
+def _reclassified(items: Sequence[LiverItem], benign: LiverItem) -> list[LiverItem]:
+    """A named benign lesion explains what was seen up to then: all of it, or one of several lesions."""
+    seen = [item for item in items if item.level in _EXPLAINED and item.day <= benign.day]
+    several = any(item.multiple for item in seen)
+    out: list[LiverItem] = []
+    for item in items:
+        if item not in seen:
+            out.append(item)
+        elif not several:
+            out.append(_dropped(item, "explained by a benign biopsy"))
+        else:
+            line = replace(item.line, why="one of several lesions was benign on biopsy")
+            out.append(replace(item, level="suspected", line=line) if item.level == "definite" else item)
+    return out
+
+
+def _dropped(item: LiverItem, why: str) -> LiverItem:
+    return replace(item, level="", line=replace(item.line, why=why))
+
+
+def _standing(item: LiverItem, items: Iterable[LiverItem], case: Case) -> str:
+    """What an item amounts to beside the others: a key of ``_ANSWERS``, or "" if it does not count."""
+    if item.level in {"", "pathology"}:
+        return item.level
+    if item.level == "disputed":
+        return "contested"
+    if item.level == "negative":
+        if any(_contests(item, other) and not _overturning(other, items) for other in items):
+            return "contested"
+        return "negative" if item.modality in _ADEQUATE or not item.is_imaging else ""
+    if _overturning(item, items):
+        return ""
+    if any(_contests(other, item) for other in items):
+        return "contested"
+    is_old = item.when is not None and item.when.is_older_than(case.settings.liver_suspected_window, case.now)
+    if is_old and item.level in {"suspected", "indeterminate"}:
+        return "stale-suspected" if item.level == "suspected" else "stale"
+    return item.level
+
+
+def _overturning(item: LiverItem, items: Iterable[LiverItem]) -> LiverItem | None:
+    """The negative CT or MRI that overturns a positive item, None if there is none."""
+    rank = _RANKS.get(item.modality, 0)
+    for other in items:
+        if other.level == "negative" and other.modality in _ADEQUATE:
+            later, higher = other.day > item.day, _RANKS[other.modality] > rank
+            if (later and _RANKS[other.modality] >= rank) or (other.day == item.day and higher):
+                return other
+    return None
+
+
+def _contests(negative: LiverItem, positive: LiverItem) -> bool:
+    """Whether two examinations of one kind and day contradict each other."""
+    return (
+        negative.level == "negative"
+        and negative.modality in _ADEQUATE
+        and positive.level in _IMAGED
+        and (negative.modality, negative.day) == (positive.modality, positive.day)
+    )
+
+
+def _lines(items: Sequence[LiverItem], standings: Sequence[str], decides: str) -> tuple[Evidence, ...]:
+    """A line for each item, the deciding ones first, the newest first among equals."""
+    lines: list[tuple[bool, str, Evidence]] = []
+    for item, standing in zip(items, standings, strict=True):
+        counted = bool(decides) and standing == decides
+        over = _overturning(item, items) if item.level in _EXPLAINED else None
+        why = f"{item.line.why}; overturned by {over.line.reference}" if over else item.line.why
+        lines.append((counted, item.day, replace(item.line, counted=counted, why=why)))
+    return tuple(line for _, _, line in sorted(lines, key=lambda entry: entry[:2], reverse=True))

@@ -1,0 +1,255 @@
+"""Orders of a call and their class (pathway F21, part 3.3, decision 3).
+
+Draft orders are read from the call alone: whether an order is one of ours is decided before any patient data is
+looked at. Only what an order itself refers to (its Medication, the Condition that is its reason) may be looked up
+in the prefetch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cds_service.facts.biopsies import biopsy_of
+from cds_service.facts.medications import AGENTS, MedicationUse, read_medication, read_purpose
+from cds_service.facts.vocabulary import Resolve, Vocabulary, concepts_of, label_of
+from cds_service.fhir.shapes import (
+    as_list,
+    as_object,
+    as_text,
+    contained,
+    reference_text,
+    relative_reference,
+    type_and_id,
+)
+from cds_service.fhir.source import Entry, Resource
+
+if TYPE_CHECKING:
+    from cds_service.facts.terminology import Terminology
+    from cds_service.hooks.call import HookCall
+    from cds_service.reading.lexicon import Lexicon
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One draft order. ``reference`` is ``Type/id`` as the client knows it (for delete actions), else its fullUrl.
+
+    ``kinds`` are order kinds that cards name as triggers; empty if the order is not ours. ``concepts`` are the
+    value sets it matched, ``label`` its name as the client wrote it (record text: escape before showing),
+    ``why`` a short clause: why it counts, or why it does not.
+    """
+
+    reference: str
+    resource: Resource
+    kinds: frozenset[str]
+    concepts: frozenset[str]
+    label: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """The orders of one call: every draft, those that the call is about, and what was odd about the selection."""
+
+    hook: str
+    drafts: tuple[Order, ...]
+    selected: tuple[Order, ...]
+    notes: tuple[str, ...] = ()
+
+    def of_kind(self, *kinds: str) -> tuple[Order, ...]:
+        """The selected orders of any of the kinds."""
+        return tuple(order for order in self.selected if order.kinds.intersection(kinds))
+
+
+SYSTEMIC_DRUG = "systemic_anticancer_drug"
+SUPPORTIVE_DRUG = "supportive_drug"
+LIVER_MRI = "liver_mri"
+
+_REQUESTS = frozenset(
+    {
+        "MedicationRequest",
+        "ServiceRequest",
+        "DeviceRequest",
+        "NutritionOrder",
+        "VisionPrescription",
+        "CommunicationRequest",
+        "SupplyRequest",
+        "RequestGroup",
+        "CarePlan",
+        "Task",
+        "Appointment",
+        "ImmunizationRecommendation",
+        "EnrollmentRequest",
+        "Claim",
+    }
+)
+_NOT_LIVE = frozenset({"cancelled", "revoked", "stopped", "completed", "entered-in-error"})
+_CHEMOTHERAPY = frozenset({"regimen", "chemo_administration"})
+_OTHER_SERVICE = ("img.", "proc.", "lab.", "path.")
+
+
+def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
+    """The draft orders of a call, each with its class, and which of them the call is about.
+
+    Never raises on malformed resources: what cannot be read makes an order that is not ours.
+    """
+    vocabulary = Vocabulary(terms, lexicon, _resolver(call))
+    drafts: list[Order] = []
+    names: list[set[str]] = []
+    for entry in call.drafts:
+        resource = as_object(entry.resource)
+        if as_text(resource.get("resourceType")) not in _REQUESTS:
+            continue
+        reference = type_and_id(resource) if as_text(resource.get("id")) else entry.full_url
+        repeat = next(
+            (at for at, known in enumerate(drafts) if known.reference == reference and known.resource == resource), None
+        )
+        if repeat is not None:
+            names[repeat].update(_names(entry))
+            continue
+        drafts.append(_classify(reference, resource, call, vocabulary))
+        names.append(set(_names(entry)))
+    selected, notes = _select(call.selections, drafts, names)
+    return Orders(call.hook, tuple(drafts), selected, notes)
+
+
+def _classify(reference: str, resource: Resource, call: HookCall, vocabulary: Vocabulary) -> Order:
+    kinds: frozenset[str] = frozenset()
+    concepts: frozenset[str] = frozenset()
+    if _is_foreign(resource, call):
+        return Order(reference, resource, kinds, concepts, "", "belongs to another patient")
+    if resource.get("resourceType") == "MedicationRequest":
+        use = read_medication(resource, vocabulary)
+        kinds, concepts, label, why = _drug_kinds(use), use.concepts, use.label, _drug_why(use)
+    elif resource.get("resourceType") == "ServiceRequest":
+        kinds, concepts, why = _service(resource, vocabulary)
+        label = label_of(concepts_of(resource, "code"))
+    else:
+        label, why = "", "not a kind of order that this service reads"
+    not_live = _not_live(resource)
+    return Order(reference, resource, frozenset() if not_live else kinds, concepts, label, not_live or why)
+
+
+def _drug_kinds(use: MedicationUse) -> frozenset[str]:
+    if use.is_systemic:
+        return frozenset({SYSTEMIC_DRUG})
+    return frozenset({SUPPORTIVE_DRUG}) if use.is_supportive else frozenset()
+
+
+def _drug_why(use: MedicationUse) -> str:
+    if use.refusal:
+        return use.refusal
+    what = "systemic anticancer drug" if use.is_systemic else "supports a regimen, is no anticancer drug itself"
+    return f"{what}, {_source(use.by_name)}"
+
+
+def _source(by_name: bool) -> str:
+    return "recognised by its name only" if by_name else "recognised by its code"
+
+
+def _service(resource: Resource, vocabulary: Vocabulary) -> tuple[frozenset[str], frozenset[str], str]:
+    """Kinds, concepts and reason of a ServiceRequest: a biopsy, a liver MRI, a regimen or chemotherapy."""
+    biopsy = biopsy_of(resource, vocabulary)
+    if biopsy.kinds:
+        return biopsy.kinds, biopsy.concepts, f"biopsy, {_source(biopsy.by_name)}"
+    what = concepts_of(resource, "code")
+    coded, worded = vocabulary.coded(what), vocabulary.worded(what)
+    names = coded | worded
+    if "img.mri_abdomen_liver" in names:
+        return frozenset({LIVER_MRI}), names, f"MRI of the liver, {_source('img.mri_abdomen_liver' not in coded)}"
+    if _is_treatment(coded):
+        by_name = False
+    elif any(name.startswith(_OTHER_SERVICE) for name in names) or not _is_named_treatment(worded):
+        return frozenset(), names, "not a kind of order that this pathway advises on"
+    else:
+        by_name = True
+    if read_purpose(resource, vocabulary) == "other-cancer":
+        return frozenset(), names, "its reason names another cancer"
+    return frozenset({SYSTEMIC_DRUG}), names, f"chemotherapy, {_source(by_name)}"
+
+
+def _is_treatment(coded: frozenset[str]) -> bool:
+    return not (_CHEMOTHERAPY | AGENTS).isdisjoint(coded)
+
+
+def _is_named_treatment(worded: frozenset[str]) -> bool:
+    """A regimen or chemotherapy by name, or two agents: one drug in a service's name is often a test for that drug."""
+    return not _CHEMOTHERAPY.isdisjoint(worded) or len(AGENTS & worded) > 1
+
+
+def _not_live(resource: Resource) -> str:
+    """Why nobody will act on an order, whatever it is for (pathway 3.3), or ""."""
+    status = as_text(resource.get("status"))
+    if status in _NOT_LIVE:
+        return f"not a live order: {status}"
+    return "an instruction not to do it" if resource.get("doNotPerform") is True else ""
+
+
+def _is_foreign(resource: Resource, call: HookCall) -> bool:
+    """Whether a resource names a subject other than the patient of the call; a draft may name none."""
+    subject = reference_text(resource.get("subject") or resource.get("patient"))
+    if subject.startswith(("urn:", "#")):
+        known = next((entry.resource for entry in call.drafts if entry.full_url == subject), None)
+        return known is not None and as_object(known).get("id") != call.patient_id
+    base = call.fhir_server.rstrip("/").lower()
+    if base and "://" in subject and not subject.lower().startswith(base + "/"):
+        return True
+    return bool(subject) and relative_reference(subject) not in (f"Patient/{call.patient_id}", call.patient_id)
+
+
+def _names(entry: Entry) -> Iterator[str]:
+    """Every name by which a client may mean this entry (decision 3)."""
+    resource = as_object(entry.resource)
+    ident = as_text(resource.get("id"))
+    if ident:
+        yield ident
+        yield type_and_id(resource)
+    if entry.full_url:
+        yield entry.full_url
+        yield relative_reference(entry.full_url)
+
+
+def _select(
+    selections: tuple[str, ...] | None, drafts: list[Order], names: list[set[str]]
+) -> tuple[tuple[Order, ...], tuple[str, ...]]:
+    """The selected orders; all of them, with a note, if any selection does not resolve (decision 3)."""
+    if selections is None:
+        return tuple(drafts), ()
+    wanted: set[int] = set()
+    unknown = 0
+    for selection in selections:
+        meant = {selection, relative_reference(selection.partition("|")[0])}
+        hits = {at for at, known in enumerate(names) if not meant.isdisjoint(known)}
+        wanted |= hits
+        unknown += not hits
+    if unknown:
+        note = f"{unknown} of {len(selections)} selections match no draft order: all draft orders were evaluated"
+        return tuple(drafts), (note,)
+    return tuple(order for at, order in enumerate(drafts) if at in wanted), ()
+
+
+def _resolver(call: HookCall) -> Resolve:
+    """Follow a reference into the holder, the drafts, then the prefetch; never to another patient's resource."""
+    drafts = {name: as_object(entry.resource) for entry in reversed(call.drafts) for name in _names(entry)}
+
+    def resolve(reference: str, holder: Resource) -> Resource | None:
+        if reference.startswith("#"):
+            return contained(holder, reference)
+        relative = relative_reference(reference)
+        found = drafts.get(reference) or drafts.get(relative)
+        if found is None:
+            found = next(_in_prefetch(call.prefetch.values(), reference, relative), None)
+        return None if found is None or _is_foreign(found, call) else found
+
+    return resolve
+
+
+def _in_prefetch(values: Iterable[object], reference: str, relative: str) -> Iterator[Resource]:
+    for value in values:
+        node = as_object(value)
+        for item in ({"resource": node}, *as_list(node.get("entry"))):
+            entry = as_object(item)
+            resource = as_object(entry.get("resource"))
+            if as_text(entry.get("fullUrl")) == reference or type_and_id(resource) == relative:
+                yield resource

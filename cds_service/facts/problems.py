@@ -1,0 +1,104 @@
+"""Problems: the Conditions of a record, each read once for the facts about diagnosis and spread."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cds_service.facts.case import once
+from cds_service.facts.fact import Evidence
+from cds_service.facts.marks import marked
+from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
+from cds_service.fhir.shapes import Concept, When, as_text, read_when, type_and_id
+from cds_service.fhir.source import Resource
+
+if TYPE_CHECKING:
+    from cds_service.facts.case import Case
+
+# How a widespread record system marks problems of a Hierarchical Condition Category: a notation, not a word of ours.
+_BILLING_MARK = re.compile(r"\((?:CMS[/-])?HCC\)", re.IGNORECASE)
+_CURRENT = frozenset({"", "active", "recurrence", "relapse"})
+_WITHDRAWN = frozenset({"refuted", "entered-in-error"})
+_DOUBTFUL = frozenset({"provisional", "differential", "unconfirmed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One Condition.
+
+    ``coded`` are the ``cond.*`` and ``path.*`` value sets of its code, ``named`` what the lexicon recognises in its
+    words, ``sites`` the ``site.*`` names of its body sites; ``is_current`` unless resolved, inactive or in remission;
+    ``is_doubtful`` while provisional, differential or unconfirmed; ``void`` says why it is not used ("" if it is).
+    """
+
+    resource: Resource
+    reference: str
+    concepts: tuple[Concept, ...]
+    coded: frozenset[str]
+    named: frozenset[str]
+    sites: frozenset[str]
+    when: When | None
+    status: str
+    is_current: bool
+    is_doubtful: bool
+    void: str
+
+    def line(self, counted: bool, why: str = "") -> Evidence:
+        """The evidence line of this problem."""
+        date = self.when.text if self.when else ""
+        return Evidence(self.reference, label_of(self.concepts), date, self.status, counted=counted, why=why)
+
+    def coded_only_as(self, *allowed: str) -> bool:
+        """Whether its code says nothing that we know, or nothing beyond these: then its words may be asked."""
+        return not {name for name in self.coded if name.startswith("cond.")} - set(allowed)
+
+
+@once
+def problems_of(case: Case) -> tuple[Problem, ...]:
+    """Every Condition of the record whose code or words say anything we know, also those that are void."""
+    return tuple(_read(resource, case) for resource, _ in marked(case, "Condition"))
+
+
+def plain_names(concepts: Iterable[Concept]) -> tuple[str, ...]:
+    """The wordings of concepts without a risk-adjustment mark: "(HCC)" behind a problem is no liver cancer."""
+    return tuple(_BILLING_MARK.sub("", name) for concept in concepts for name in concept.names)
+
+
+def _read(resource: Resource, case: Case) -> Problem:
+    words = vocabulary_of(case)
+    concepts = concepts_of(resource, "code")
+    sites = words.both(concepts_of(resource, "bodySite"))
+    clinical, verified = _status(resource, "clinicalStatus"), _status(resource, "verificationStatus")
+    when = next((found for name in _DATES if (found := read_when(resource.get(name)))), None)
+    void = ""
+    if verified in _WITHDRAWN:
+        void = "refuted" if verified == "refuted" else "entered in error"
+    elif when is not None and when.is_future(case.now):
+        void = "dated in the future"
+    return Problem(
+        resource,
+        type_and_id(resource),
+        concepts,
+        words.coded(concepts),
+        words.named(plain_names(concepts)),
+        frozenset(name for name in sites if name.startswith("site.")),
+        when,
+        ", ".join(part for part in (clinical, verified) if part),
+        clinical in _CURRENT,
+        verified in _DOUBTFUL,
+        void,
+    )
+
+
+_DATES = ("onsetDateTime", "onsetPeriod", "recordedDate")
+
+
+def _status(resource: Resource, element: str) -> str:
+    """The code of a status element, "" if it is absent."""
+    for concept in concepts_of(resource, element):
+        for coding in concept.codings:
+            return coding.code.lower()
+        return concept.text.lower()
+    return as_text(resource.get(element)).lower()

@@ -1,0 +1,54 @@
+"""The registry of facts: names, their possible states, and the searches that decide them.
+
+A fact is one function with ``@fact``. Its declared states are what ``check`` enumerates when it proves a card
+total; a function that answers with an undeclared state is an error at once, not a silent gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cds_service.facts.case import Case
+    from cds_service.facts.fact import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class FactSpec:
+    """One registered fact. ``searches`` are keys of ``cards/prefetch.yaml``; ``traits`` what it may carry."""
+
+    name: str
+    source: str
+    states: tuple[str, ...]
+    searches: tuple[str, ...]
+    traits: tuple[str, ...]
+    compute: Callable[[Case], Fact]
+    summary: str
+
+
+_REGISTRY: dict[str, FactSpec] = {}
+
+
+def fact(
+    name: str, *, source: str, states: Iterable[str], searches: Iterable[str] = (), traits: Iterable[str] = ()
+) -> Callable[[Callable[[Case], Fact]], Callable[[Case], Fact]]:
+    """Register a fact function under ``name``. ``source`` is the pathway fact id (``F4``)."""
+
+    def register(compute: Callable[[Case], Fact]) -> Callable[[Case], Fact]:
+        if name in _REGISTRY:
+            raise ValueError(f"the fact {name!r} is registered twice")
+        summary = (compute.__doc__ or "").strip().splitlines()
+        _REGISTRY[name] = FactSpec(
+            name, source, tuple(states), tuple(searches), tuple(traits), compute, summary[0] if summary else ""
+        )
+        return compute
+
+    return register
+
+
+def all_facts() -> MappingProxyType[str, FactSpec]:
+    """Every registered fact by name. ``cds_service.facts`` imports the modules that register them."""
+    return MappingProxyType(_REGISTRY)

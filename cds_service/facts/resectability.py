@@ -1,0 +1,164 @@
+"""F10 resectability, as far as the choice of suggestions needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from cds_service.facts.case import Case
+from cds_service.facts.fact import CONFLICT, NOT_FOUND, NOT_SEARCHED, STALE, Evidence, Fact
+from cds_service.facts.liver_imaging import imaging_reports
+from cds_service.facts.marks import with_mark
+from cds_service.facts.problems import problems_of
+from cds_service.facts.registry import fact
+from cds_service.facts.reports import report_date, report_modality, report_status
+from cds_service.facts.searches import evidence_of, gaps_of, unfinished
+from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, notes_of, vocabulary_of
+from cds_service.fhir.shapes import When, as_list, as_object, as_text, read_when, type_and_id
+from cds_service.fhir.source import Resource
+
+_SEARCHES = ("observations", "conditions", "carePlans", "reports")
+_STATES = ("resectable", "borderline", "locally_advanced", "metastatic")
+_WITHDRAWN = frozenset({"revoked", "entered-in-error"})
+_OBSERVED, _STAGED, _PLANNED, _IMAGED = 4, 3, 2, 1
+"""Which source weighs more: a coded observation, a recorded stage, the plan of a meeting, the words of a CT or MRI."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """One statement; ``rank`` 0 if it does not count."""
+
+    rank: int
+    state: str
+    when: When | None
+    line: Evidence
+
+
+@fact(
+    "resectability",
+    source="F10",
+    states=(
+        *("yes:resectable", "yes:borderline", "yes:locally-advanced", "yes:metastatic"),
+        *("unknown:not-found", "unknown:not-searched", "unknown:stale", "unknown:conflict"),
+    ),
+    searches=_SEARCHES,
+)
+def resectability(case: Case) -> Fact:
+    """How resectable the tumour was last said to be. An order for resection says nothing about it.
+
+    Liver metastases proven by pathology make it metastatic, whatever was said before.
+    """
+    liver = case.fact("liver_metastases")
+    missing = unfinished(case, _SEARCHES)
+    statements = tuple(_aged(item, case) for item in _statements(case))
+    if liver.state == "yes:pathology":
+        lines = (*(line for line in liver.evidence if line.counted), *(item.line for item in statements))
+        return Fact(
+            "resectability", "yes", "metastatic", lines + evidence_of(missing), as_of=liver.as_of, gaps=gaps_of(missing)
+        )
+    fresh = [item for item in statements if item.rank > 0]
+    best = max(((item.rank, _day(item)) for item in fresh), default=None)
+    deciding = [item for item in fresh if (item.rank, _day(item)) == best]
+    lines = (*(replace(item.line, counted=item in deciding) for item in statements), *evidence_of(missing))
+    if deciding:
+        states = {item.state for item in deciding}
+        return Fact(
+            "resectability",
+            "yes" if len(states) == 1 else "unknown",
+            deciding[0].state.replace("_", "-") if len(states) == 1 else CONFLICT,
+            lines,
+            as_of=deciding[0].line.date,
+            gaps=gaps_of(missing),
+        )
+    if missing:
+        return Fact("resectability", "unknown", NOT_SEARCHED, lines, gaps=gaps_of(missing))
+    old = [item.line.date for item in statements if item.rank < 0]
+    return Fact("resectability", "unknown", STALE if old else NOT_FOUND, lines, as_of=max(old, default=""))
+
+
+def _day(item: _Statement) -> str:
+    return item.when.last.date().isoformat() if item.when else ""
+
+
+def _statements(case: Case) -> Iterator[_Statement]:
+    words = vocabulary_of(case)
+    yield from _observations(case, words)
+    yield from _stages(case, words)
+    yield from _plans(case, words)
+    yield from _conclusions(case, words)
+
+
+def _aged(item: _Statement, case: Case) -> _Statement:
+    """A statement past its window, or older than systemic therapy, must be made again: its rank turns negative."""
+    if item.rank == 0:
+        return item
+    window = case.settings.resectability_window
+    if item.when is None or item.when.is_older_than(window, case.now):
+        return replace(item, rank=-1, line=replace(item.line, why=f"not from the last {window} days"))
+    therapy = case.fact("prior_systemic_therapy")
+    if therapy.value == "yes" and _day(item) < therapy.as_of:
+        return replace(item, rank=-1, line=replace(item.line, why="from before systemic therapy"))
+    return item
+
+
+def _statement(rank: int, names: frozenset[str], when: When | None, line: Evidence, case: Case) -> Iterator[_Statement]:
+    """A statement from what was recognised; none if nothing was, a contradictory one does not count."""
+    states = [state for state in _STATES if f"resectability.{state}" in names]
+    if not states:
+        return
+    why = "names more than one state" if len(states) > 1 else ""
+    if when is not None and when.is_future(case.now):
+        why = "dated in the future"
+    why = line.why or why
+    yield _Statement(0 if why else rank, states[0], when, replace(line, counted=False, why=why))
+
+
+def _line(resource: Resource, text: str, when: When | None, why: str = "") -> Evidence:
+    date = when.text if when else ""
+    return Evidence(type_and_id(resource), text, date, as_text(resource.get("status")), why=why)
+
+
+def _observations(case: Case, words: Vocabulary) -> Iterator[_Statement]:
+    for item in with_mark(case, "Observation", ("resectability.", "mcode.distant_metastasis_present")):
+        values = concepts_of(item, "valueCodeableConcept", "valueString")
+        names = words.worded(values)
+        if "mcode.distant_metastasis_present" in words.coded(values):
+            names |= {"resectability.metastatic"}
+        when = report_date(item, case)
+        why = "" if report_status(item) == "final" else "not final or withdrawn"
+        yield from _statement(_OBSERVED, names, when, _line(item, label_of(values), when, why), case)
+
+
+def _stages(case: Case, words: Vocabulary) -> Iterator[_Statement]:
+    """The stage of a pancreatic cancer, dated by when it was recorded."""
+    for problem in problems_of(case):
+        if "cond.pancreas_primary" not in problem.coded | problem.named:
+            continue
+        when = read_when(problem.resource.get("recordedDate")) or problem.when
+        for stage in as_list(problem.resource.get("stage")):
+            summary = concepts_of(as_object(stage), "summary")
+            why = problem.void or ("" if problem.is_current else "past disease")
+            line = replace(problem.line(counted=False, why=why), text=label_of(summary), date=when.text if when else "")
+            yield from _statement(_STAGED, words.worded(summary), when, line, case)
+
+
+def _plans(case: Case, words: Vocabulary) -> Iterator[_Statement]:
+    for plan in case.record.of("CarePlan"):
+        texts = (as_text(plan.get("title")), as_text(plan.get("description")), *notes_of(plan))
+        when = read_when(plan.get("created")) or read_when(plan.get("period"))
+        why = "withdrawn" if as_text(plan.get("status")) in _WITHDRAWN else ""
+        shown = next((text for text in texts if text), "")
+        yield from _statement(_PLANNED, words.named(texts), when, _line(plan, shown, when, why), case)
+
+
+def _conclusions(case: Case, words: Vocabulary) -> Iterator[_Statement]:
+    """The conclusion of a CT or MRI: about the vessels, never "metastatic", which imaging alone does not prove."""
+    for report, newer in imaging_reports(case):
+        if report_modality(report, case) not in {"ct", "mri"}:
+            continue
+        names = words.named((as_text(report.get("conclusion")),)) - {"resectability.metastatic"}
+        when = report_date(report, case)
+        why = "" if report_status(report) == "final" else "not final or withdrawn"
+        why = "replaced by a newer version" if newer is not None else why
+        line = _line(report, label_of(concepts_of(report, "code")), when, why)
+        yield from _statement(_IMAGED, names, when, line, case)

@@ -1,0 +1,100 @@
+"""Samples without a report: biopsies performed and specimens taken whose pathology is not in the data (F4, F5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cds_service.facts.biopsies import BIOPSY_MARKS, biopsy_of, performed_when, reasons_in, sample_links
+from cds_service.facts.case import Case
+from cds_service.facts.fact import Evidence
+from cds_service.facts.marks import with_mark
+from cds_service.facts.pathology_reports import PathologyFinding
+from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, vocabulary_of
+from cds_service.fhir.shapes import When, as_object, as_text, read_when, type_and_id
+from cds_service.fhir.source import Resource
+
+_SITES = frozenset({"site.liver", "site.pancreas", "site.node", "site.peritoneum", "site.biliary"})
+_NO_SAMPLE = frozenset({"unavailable", "unsatisfactory", "entered-in-error"})
+_NOT_REPORTS = frozenset({"void", "future"})
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample without a report; ``is_recent`` if its report may still be awaited."""
+
+    when: When | None
+    is_recent: bool
+    line: Evidence
+
+
+def unreported_samples(case: Case, findings: Iterable[PathologyFinding]) -> tuple[Sample, ...]:
+    """Completed biopsies of liver or pancreas and tissue specimens that no pathology in the data belongs to.
+
+    A specimen that belongs to a listed biopsy is not listed again.
+    """
+    taken = tuple(_taken(case))
+    links = [sample_links(resource, case) for resource, _, _, _ in taken]
+    reports = [
+        (finding, sample_links(finding.resource, case)) for finding in findings if finding.state not in _NOT_REPORTS
+    ]
+    every = frozenset().union(*links)
+    free = [finding for finding, tied in reports if not tied & every and not finding.molecular]
+    found: list[Sample] = []
+    listed: set[str] = set()
+    for (resource, when, text, sites), tied in zip(taken, links, strict=True):
+        if tied & listed or any(tied & of_report for _, of_report in reports):
+            continue
+        listed |= tied
+        if not any(_may_be_of(finding, when, sites) for finding in free):
+            found.append(_sample(resource, when, text, case))
+    return tuple(found)
+
+
+def _taken(case: Case) -> Iterator[tuple[Resource, When | None, str, frozenset[str]]]:
+    """What was taken: resource, date, name, sites (names of ``site.*`` without the prefix; empty if not stated)."""
+    vocabulary = vocabulary_of(case)
+    for procedure in with_mark(case, "Procedure", BIOPSY_MARKS):
+        biopsy = biopsy_of(procedure, vocabulary)
+        if biopsy.kinds and as_text(procedure.get("status")) == "completed" and not _missed(procedure, vocabulary):
+            sites = frozenset(kind.removesuffix("_biopsy") for kind in biopsy.kinds)
+            yield procedure, performed_when(procedure), label_of(concepts_of(procedure, "code")), sites
+    for specimen in case.record.of("Specimen"):
+        collection = as_object(specimen.get("collection"))
+        what = (*concepts_of(specimen, "type"), *concepts_of(collection, "bodySite"))
+        names = vocabulary.both(what)
+        if as_text(specimen.get("status")) in _NO_SAMPLE or not _is_ours(names, collection):
+            continue
+        when = read_when(collection.get("collectedDateTime")) or read_when(collection.get("collectedPeriod"))
+        sites = frozenset(name.removeprefix("site.") for name in names & _SITES)
+        yield specimen, when, label_of(what), sites
+
+
+def _missed(procedure: Resource, vocabulary: Vocabulary) -> bool:
+    """Whether the outcome of a completed biopsy says that the lesion was not reached."""
+    return "reason.not_visualised" in reasons_in(vocabulary.both(concepts_of(procedure, "outcome")))
+
+
+def _is_ours(names: frozenset[str], collection: Resource) -> bool:
+    """Tissue of a site that may bear on this cancer, or tissue whose site nobody stated."""
+    if names & _SITES:
+        return True
+    return "path.specimen" in names and "site.other" not in names and not collection.get("bodySite")
+
+
+def _may_be_of(finding: PathologyFinding, when: When | None, sites: frozenset[str]) -> bool:
+    """Whether a report that names no sample may be the one awaited: of the same site, and not older than the sample."""
+    if sites and finding.site and finding.site not in sites:
+        return False
+    return when is not None and finding.date is not None and finding.date.last >= when.first - _DAY
+
+
+def _sample(resource: Resource, when: When | None, text: str, case: Case) -> Sample:
+    window = case.settings.tissue_pending_window
+    recent = when is not None and not when.is_older_than(window, case.now) and not when.is_future(case.now)
+    why = "no report yet" if recent else "no report found"
+    status = as_text(resource.get("status"))
+    line = Evidence(type_and_id(resource), text, when.text if when else "", status, counted=recent, why=why)
+    return Sample(when, recent, line)

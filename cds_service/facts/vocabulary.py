@@ -1,0 +1,92 @@
+"""Vocabulary: a coded or worded concept read against the value sets first and the lexicon second.
+
+Codes decide; wording is the weaker source (decision 7), so the two are asked for apart and the caller says
+which of them it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cds_service.facts.case import once
+from cds_service.fhir.shapes import Concept, as_list, as_object, as_text, read_concepts
+from cds_service.fhir.source import Resource
+
+if TYPE_CHECKING:
+    from cds_service.facts.case import Case
+    from cds_service.facts.terminology import Terminology
+    from cds_service.reading.lexicon import Lexicon
+
+_NONE: frozenset[str] = frozenset()
+Resolve = Callable[[str, Resource], Resource | None]
+"""Finds what a literal reference names; the second argument is the resource that holds the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The value sets and the lexicon of one call, and how references are followed in it."""
+
+    terms: Terminology
+    lexicon: Lexicon
+    resolve: Resolve
+
+    def coded(self, concepts: Iterable[Concept]) -> frozenset[str]:
+        """The value sets that any coding of the concepts belongs to."""
+        found = _NONE
+        for concept in concepts:
+            for system, code, _ in concept.codings:
+                found = found | self.terms.concepts_of_code(system, code)
+        return found
+
+    def named(self, texts: Iterable[str]) -> frozenset[str]:
+        """The names that the lexicon recognises in short texts."""
+        found = _NONE
+        for text in texts:
+            if text:
+                found = found | self.lexicon.names(text)
+        return found
+
+    def worded(self, concepts: Iterable[Concept]) -> frozenset[str]:
+        """The names that the lexicon recognises in the text and displays of concepts."""
+        return self.named(name for concept in concepts for name in concept.names)
+
+    def both(self, concepts: Iterable[Concept]) -> frozenset[str]:
+        """Coded and worded together, where it does not matter which."""
+        known = tuple(concepts)
+        return self.coded(known) | self.worded(known)
+
+    def follow(self, value: Any, holder: Resource, *elements: str) -> tuple[Concept, ...]:
+        """What References say: the named elements of each target, or its display when the target is not here."""
+        found: list[Concept] = []
+        for item in as_list(value):
+            node = as_object(item)
+            reference = as_text(node.get("reference"))
+            target = self.resolve(reference, holder) if reference else None
+            inside = [concept for name in elements for concept in read_concepts((target or {}).get(name))]
+            found.extend(inside or [Concept((), as_text(node.get("display")))])
+        return tuple(found)
+
+
+@once
+def vocabulary_of(case: Case) -> Vocabulary:
+    """The vocabulary of a case: references are followed inside its record."""
+    return Vocabulary(case.terms, case.lexicon, case.record.resolve)
+
+
+def concepts_of(resource: Resource, *elements: str) -> tuple[Concept, ...]:
+    """The CodeableConcepts in the named elements of a resource, each by itself."""
+    if len(elements) == 1:
+        return read_concepts(resource.get(elements[0]))
+    return tuple(concept for name in elements for concept in read_concepts(resource.get(name)))
+
+
+def notes_of(resource: Resource) -> tuple[str, ...]:
+    """The texts of the annotations of a resource."""
+    return tuple(text for item in as_list(resource.get("note")) if (text := as_text(as_object(item).get("text"))))
+
+
+def label_of(concepts: Iterable[Concept]) -> str:
+    """The first name that any of the concepts carries, "" if none does."""
+    return next((concept.label for concept in concepts if concept.label), "")

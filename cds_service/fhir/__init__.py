@@ -1,0 +1,1 @@
+"""Where FHIR data comes from: one Source protocol, its implementations, and tolerant typed readers."""

@@ -1,0 +1,127 @@
+"""Card: the machine part and the text of one card file, as frozen values (format in ARCHITECTURE.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from cds_service.pathway.condition import Condition, holds, leaves
+
+Indicator = Literal["info", "warning", "critical", "none"]
+QUIET = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One wording of a summary and when it is used; the last of a rule has no condition."""
+
+    when: Condition
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a card's decision table. Rules stand in order; the first whose condition holds decides.
+
+    A silence has no summaries. ``variant`` is the name shown in the card's extension; several rules may share one.
+    ``indicators`` maps each hook to its indicator, ``none`` where the rule is quiet at that hook.
+    """
+
+    id: str
+    when: Condition
+    is_silence: bool
+    variant: str = ""
+    indicators: Mapping[str, Indicator] = field(default_factory=dict)
+    summaries: tuple[Summary, ...] = ()
+    lead: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One suggestion of a card: an order template (or the removal of drafts), for which rules, and when."""
+
+    template: str
+    rules: tuple[str, ...]
+    when: Condition
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Card:
+    """One card. ``requires`` must be ``yes``; a definite ``yes`` of ``excluded_by`` silences; then the rules.
+
+    ``shown_facts`` are those whose evidence the body shows, in its order.
+    """
+
+    id: str
+    topic: str
+    title: str
+    version: str
+    status: str
+    owner: str
+    reviewed_by: str
+    review_due: str
+    sources: tuple[str, ...]
+    orders: tuple[str, ...]
+    requires: tuple[str, ...]
+    excluded_by: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    suggestions: tuple[Suggestion, ...]
+    override_reasons: tuple[str, ...]
+    body: str
+    body_line: int
+    shown_facts: tuple[str, ...]
+    path: str
+
+    def rule(self, rule_id: str) -> Rule:
+        """The rule with that id."""
+        return next(rule for rule in self.rules if rule.id == rule_id)
+
+    def decide(self, states: Mapping[str, str]) -> str:
+        """The id of the deciding rule, or of the requirement or exclusion that silences; "" if the table has a gap."""
+        for name in self.requires:
+            if not states[name].startswith("yes"):
+                return name
+        for name in self.excluded_by:
+            if states[name].startswith("yes"):
+                return name
+        for rule in self.rules:
+            if holds(rule.when, states):
+                return rule.id
+        return ""
+
+    def suggest(self, rule_id: str, states: Mapping[str, str]) -> tuple[str, ...]:
+        """The templates that the card offers for a rule in these states, in order."""
+        return tuple(
+            offered.template for offered in self.suggestions if rule_id in offered.rules and holds(offered.when, states)
+        )
+
+    def deciding_facts(self) -> tuple[str, ...]:
+        """The facts that choose the rule, sorted."""
+        return _deciding_facts(self)
+
+    def wording_facts(self) -> tuple[str, ...]:
+        """The facts that choose summaries and suggestions but not the rule, sorted."""
+        return _wording_facts(self)
+
+
+# A card never changes and is asked at every call. Mutants of cards are many: what is kept is bounded.
+@lru_cache(maxsize=256)
+def _deciding_facts(card: Card) -> tuple[str, ...]:
+    return tuple(sorted({*card.requires, *card.excluded_by, *_facts_of(rule.when for rule in card.rules)}))
+
+
+@lru_cache(maxsize=256)
+def _wording_facts(card: Card) -> tuple[str, ...]:
+    conditions = (
+        *(summary.when for rule in card.rules for summary in rule.summaries),
+        *(offered.when for offered in card.suggestions),
+    )
+    return tuple(sorted(_facts_of(conditions).difference(card.deciding_facts())))
+
+
+def _facts_of(conditions: Iterable[Condition]) -> frozenset[str]:
+    return frozenset(leaf.fact for condition in conditions for leaf in leaves(condition))

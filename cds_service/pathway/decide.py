@@ -1,0 +1,89 @@
+"""decide: the pure core. A record, its orders, the content and the time give one Decision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+
+from cds_service.facts.case import Case
+from cds_service.facts.orders import Orders
+from cds_service.pathway.card import QUIET, Card
+from cds_service.pathway.content import Content
+from cds_service.pathway.decision import NO_ORDER_OF_OURS, NOT_OUR_PATIENT, QUIET_AT_HOOK, WITHHELD, Decision, Outcome
+from cds_service.record import PatientRecord
+
+_URGENCY = MappingProxyType({"critical": 0, "warning": 1, "info": 2})
+
+
+def candidate_cards(orders: Orders, content: Content) -> tuple[Card, ...]:
+    """The cards that an order of this call triggers (pathway D0)."""
+    return tuple(card for card in content.cards if orders.of_kind(*card.orders))
+
+
+def open_case(record: PatientRecord, orders: Orders, content: Content, now: datetime) -> Case:
+    """The facts' view of one call."""
+    return Case(record, orders, content.terms, content.lexicon, content.settings, now)
+
+
+def decide(record: PatientRecord, orders: Orders, content: Content, now: datetime) -> Decision:
+    """Decide one call (pathway D0 to D8). Equal arguments give an equal Decision; nothing else is looked at."""
+    cards = candidate_cards(orders, content)
+    if not cards:
+        return without_cards(orders, NO_ORDER_OF_OURS, record)
+    case = open_case(record, orders, content, now)
+    if case.fact(content.pathway.gate).value != "yes":
+        return without_cards(orders, NOT_OUR_PATIENT, record, case)
+    outcomes = sorted(
+        (_decide_card(card, case) for card in cards),
+        key=lambda found: (_URGENCY.get(found.indicator, 3), content.pathway.order.index(found.card_id)),
+    )
+    return Decision(
+        orders.hook,
+        orders,
+        MappingProxyType(case.known()),
+        _withhold(outcomes, content.pathway.most_cards),
+        record.searches,
+    )
+
+
+def without_cards(
+    orders: Orders, silence: str, record: PatientRecord | None = None, case: Case | None = None
+) -> Decision:
+    """The decision that no card was considered, and why."""
+    return Decision(
+        orders.hook,
+        orders,
+        MappingProxyType(case.known() if case is not None else {}),
+        (),
+        record.searches if record is not None else MappingProxyType({}),
+        silence,
+    )
+
+
+def _decide_card(card: Card, case: Case) -> Outcome:
+    states = {name: case.fact(name).state for name in (*card.deciding_facts(), *card.wording_facts())}
+    decided = card.decide(states)
+    unknown = tuple(name for name in card.excluded_by if case.fact(name).value == "unknown")
+    if decided in card.requires or decided in card.excluded_by:
+        return Outcome(card.id, card.topic, decided, "", decided, "", not_ruled_out=unknown)
+    rule = card.rule(decided)
+    if rule.is_silence:
+        return Outcome(card.id, card.topic, rule.id, "", rule.id, "", not_ruled_out=unknown)
+    indicator = rule.indicators.get(case.orders.hook, QUIET)
+    silence = QUIET_AT_HOOK if indicator == QUIET else ""
+    if not silence:
+        for name in card.shown_facts:
+            case.fact(name)
+    offered = card.suggest(rule.id, states)
+    return Outcome(card.id, card.topic, rule.id, rule.variant, silence, indicator, offered, unknown)
+
+
+def _withhold(outcomes: list[Outcome], most: int) -> tuple[Outcome, ...]:
+    """Keep the first ``most`` shown outcomes; the rest stay in the decision with the reason (decision 27)."""
+    shown = 0
+    kept: list[Outcome] = []
+    for outcome in outcomes:
+        shown += outcome.is_shown
+        kept.append(replace(outcome, silence=WITHHELD) if outcome.is_shown and shown > most else outcome)
+    return tuple(kept)

@@ -1,0 +1,53 @@
+"""The only way from record text to card text: folding, escaping and capping.
+
+The public sandbox renders card detail as Markdown with raw HTML enabled, so record text in a card would be
+script injection (reliability part 2, 19). Angle brackets and ampersands become entities, every other ASCII
+punctuation mark gets a backslash, control, line and bidirectional characters become blanks.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+
+_ESCAPED = str.maketrans({**{char: f"\\{char}" for char in string.punctuation}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
+_PLAIN = frozenset(string.ascii_letters + string.digits + "-.")
+_IN_LABEL = frozenset(" .,/()+%-")
+
+
+def fold(text: str, limit: int) -> str:
+    """One line of at most ``limit`` characters: control, format, line and private characters become blanks."""
+    clean = text[: 4 * limit]
+    if not (clean.isascii() and clean.isprintable()):
+        clean = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in clean)
+    line = " ".join(clean.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def escape_markdown(text: str, limit: int = 120) -> str:
+    """Record text as Markdown that shows it literally: no markup, no HTML, no link can form."""
+    return fold(text, limit).translate(_ESCAPED)
+
+
+def plain_label(text: str, limit: int = 60) -> str:
+    """Record text for places that are not Markdown: letters, digits and harmless marks only."""
+    kept = "".join(char if char.isalnum() or char in _IN_LABEL else " " for char in fold(text, limit))
+    return " ".join(kept.split())
+
+
+def show_reference(reference: str) -> str:
+    """``Type/id`` as it is when both parts are plain (decision 6), escaped otherwise."""
+    kind, slash, ident = reference.partition("/")
+    if slash and kind.isalpha() and kind.isascii() and ident and _PLAIN.issuperset(ident):
+        return reference
+    return escape_markdown(reference, 80)
+
+
+def show_date(text: str) -> str:
+    """An ISO date (year, month or day) as it is, "undated" for anything else (decision 6)."""
+    parts = text.split("-")
+    if [len(part) for part in parts] in ([4], [4, 2], [4, 2, 2]) and all(
+        part.isascii() and part.isdigit() for part in parts
+    ):
+        return text
+    return "undated"

@@ -1,0 +1,144 @@
+"""render: a Decision becomes CDS Hooks cards. Wording comes from content, record text only through ``escape``.
+
+Card attributes follow CDS Hooks 2.0.1 (conformance CARD-01 to CARD-14), the text rules pathway part 2.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cds_service.facts.fact import Evidence, Fact
+from cds_service.facts.orders import Order
+from cds_service.hooks.call import HookCall
+from cds_service.pathway.card import Card, Rule
+from cds_service.pathway.condition import holds
+from cds_service.pathway.content import Content
+from cds_service.pathway.decision import Decision, Outcome
+from cds_service.pathway.escape import escape_markdown, show_date, show_reference
+from cds_service.pathway.identity import identify
+from cds_service.pathway.suggestions import build_suggestions
+from cds_service.pathway.wording import fill_body, fill_summary
+
+VARIANT_KEY = "cds-service.variant"
+"""The member of a card's ``extension`` that names its variant."""
+
+MOST_ITEMS = 8
+"""Evidence lines shown per fact; the rest are counted, never silently cut."""
+
+
+def render_response(decision: Decision, content: Content, call: HookCall, now: datetime, key: bytes) -> dict[str, Any]:
+    """The body of a 200 answer: ``{"cards": [...]}``, most urgent first. ``key`` signs the uuids (decision 39)."""
+    cards = {card.id: card for card in content.cards}
+    return {
+        "cards": [
+            render_card(cards[outcome.card_id], outcome, decision, content, call, now, key)
+            for outcome in decision.shown
+        ]
+    }
+
+
+def render_card(
+    card: Card, outcome: Outcome, decision: Decision, content: Content, call: HookCall, now: datetime, key: bytes
+) -> dict[str, Any]:
+    """One card as a JSON object."""
+    rule = card.rule(outcome.rule)
+    orders = decision.orders.of_kind(*card.orders)
+    identity = identify(key, call, orders, outcome, decision, now)
+    rendered: dict[str, Any] = {
+        "uuid": identity.card,
+        "summary": choose_summary(rule, decision.facts),
+        "detail": render_detail(card, rule, outcome, decision, content, orders),
+        "indicator": outcome.indicator,
+        "source": {
+            "label": f"{content.pathway.source_label} {content.pathway.version}",
+            "topic": {"system": content.pathway.card_system, "code": card.topic, "display": card.title},
+        },
+    }
+    suggestions = build_suggestions(outcome, decision, content, call, identity)
+    if suggestions:
+        rendered["suggestions"] = suggestions
+        rendered["selectionBehavior"] = "at-most-one"
+    rendered["overrideReasons"] = [
+        {"code": code, "system": content.pathway.override_system, "display": content.override_reasons[code]}
+        for code in card.override_reasons
+    ]
+    rendered["links"] = [
+        {"label": content.links[name].label, "url": content.links[name].url, "type": "absolute"}
+        for name in card.sources
+    ]
+    rendered["extension"] = {VARIANT_KEY: outcome.variant}
+    return rendered
+
+
+def choose_summary(rule: Rule, facts: Mapping[str, Fact]) -> str:
+    """The wording of a rule that fits the facts; the last one fits always."""
+    states = {name: fact.state for name, fact in facts.items()}
+    wording = next(summary for summary in rule.summaries if holds(summary.when, states))
+    return fill_summary(wording.text, facts)
+
+
+def render_detail(
+    card: Card, rule: Rule, outcome: Outcome, decision: Decision, content: Content, orders: tuple[Order, ...]
+) -> str:
+    """The Markdown detail: the card's body with lead, orders, evidence, gaps and status filled in."""
+    blocks = {name: _evidence_block(name, decision.facts[name], content) for name in card.shown_facts}
+    blocks["lead"] = rule.lead
+    blocks["orders"] = _orders_block(orders, content)
+    blocks["gaps"] = _gaps_block(outcome, decision, content)
+    blocks["status"] = status_line(card)
+    return fill_body(card.body, blocks)
+
+
+def status_line(card: Card) -> str:
+    """What a reader must know of the card's own standing."""
+    reviewed = f"reviewed by {card.reviewed_by}" if card.reviewed_by else "not yet reviewed by a clinician"
+    return f"Content status: {card.status}, version {card.version}, {reviewed}."
+
+
+def _orders_block(orders: tuple[Order, ...], content: Content) -> str:
+    lines = [
+        f"- {show_reference(order.reference)}: {escape_markdown(order.label) or 'no name given'}" for order in orders
+    ]
+    return "\n".join((f"**{content.pathway.wording.orders}**", "", *lines))
+
+
+def _evidence_block(name: str, fact: Fact, content: Content) -> str:
+    """A heading and a line per item; nothing for a fact that considered nothing."""
+    items = [item for item in fact.evidence if item.reference or item.quote]
+    if not items:
+        return ""
+    lines = [_evidence_line(item) for item in items[:MOST_ITEMS]]
+    if len(items) > MOST_ITEMS:
+        lines.append(f"- and {len(items) - MOST_ITEMS} more")
+    return "\n".join(
+        (f"**{content.pathway.headings[name]}** ({fact.value}, {fact.reason or 'no further reason'})", "", *lines)
+    )
+
+
+def _evidence_line(item: Evidence) -> str:
+    """What, date, status, source resource; then the display or quote, and why it did not count (pathway 2.6)."""
+    parts = [show_reference(item.reference), show_date(item.date), escape_markdown(item.status, 30) or "no status"]
+    line = f"- {', '.join(parts)}: {escape_markdown(item.text)}"
+    if item.quote:
+        line += f' "{escape_markdown(item.quote)}"'
+    if item.why:
+        line += f" ({item.why})" if item.counted else f" (did not count: {item.why})"
+    return line
+
+
+def _gaps_block(outcome: Outcome, decision: Decision, content: Content) -> str:
+    """What could not be read, what the selection was like, and which exclusions stay open."""
+    lines = [f"- {gap}" for gap in dict.fromkeys(gap for fact in decision.facts.values() for gap in fact.gaps)]
+    lines += [
+        f"- search {search.key}: {', '.join(search.problems)}"
+        for search in decision.searches.values()
+        if not search.is_complete and not any(line.startswith(f"- {search.key}:") for line in lines)
+    ]
+    lines += [
+        f"- {content.pathway.headings[name].lower()} {content.pathway.wording.not_ruled_out}"
+        for name in outcome.not_ruled_out
+    ]
+    lines += [f"- {note}" for note in decision.orders.notes]
+    return "\n".join((f"**{content.pathway.wording.gaps}**", "", *lines)) if lines else ""

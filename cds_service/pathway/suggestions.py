@@ -1,0 +1,70 @@
+"""Suggestions: order templates filled with ids, and the removal of the regimen's drafts (decisions 25, 28)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cds_service.facts.orders import Order
+from cds_service.fhir.shapes import as_text
+from cds_service.hooks.call import HookCall
+from cds_service.pathway.content import Content
+from cds_service.pathway.decision import Decision, Outcome
+from cds_service.pathway.escape import plain_label
+from cds_service.pathway.identity import Identity
+from cds_service.pathway.templates import REMOVE_DRAFTS
+
+REGIMEN_KINDS = ("systemic_anticancer_drug", "supportive_drug")
+
+
+def build_suggestions(
+    outcome: Outcome, decision: Decision, content: Content, call: HookCall, identity: Identity
+) -> list[dict[str, Any]]:
+    """The suggestions of one card, each with label, uuid and actions; an empty list if none can be made."""
+    made: list[dict[str, Any]] = []
+    for template_id in outcome.suggestions:
+        actions = (
+            _remove_drafts(decision.orders.drafts, content.pathway.wording.remove_draft)
+            if template_id == REMOVE_DRAFTS
+            else [_create(template_id, content, decision, call)]
+        )
+        if actions:
+            label = (
+                content.pathway.wording.remove_drafts
+                if template_id == REMOVE_DRAFTS
+                else content.templates[template_id].label
+            )
+            made.append({"label": label, "uuid": identity.suggestion(template_id), "actions": actions})
+    return made
+
+
+def _create(template_id: str, content: Content, decision: Decision, call: HookCall) -> dict[str, Any]:
+    template = content.templates[template_id]
+    references = {
+        "subject": (f"Patient/{call.patient_id}",),
+        "encounter": (f"Encounter/{call.encounter_id}",) if call.encounter_id else (),
+        "reasonReference": _counted(decision, "pancreatic_cancer", "Condition/"),
+        "supportingInfo": _counted(decision, "liver_metastases", "DiagnosticReport/"),
+    }
+    return {"type": "create", "description": template.description, "resource": template.resource(references)}
+
+
+def _counted(decision: Decision, fact: str, kind: str) -> tuple[str, ...]:
+    """The resources of one type that a fact rests on."""
+    known = decision.facts.get(fact)
+    items = known.evidence if known is not None else ()
+    return tuple(dict.fromkeys(item.reference for item in items if item.counted and item.reference.startswith(kind)))
+
+
+def _remove_drafts(drafts: tuple[Order, ...], words: str) -> list[dict[str, Any]]:
+    """One delete per draft of the regimen, folinic acid included; orders already signed are left alone."""
+    return [
+        {
+            "type": "delete",
+            "description": f"{words} {plain_label(order.label) or order.reference}",
+            "resourceId": order.reference,
+        }
+        for order in drafts
+        if order.kinds.intersection(REGIMEN_KINDS)
+        and as_text(order.resource.get("status")) in ("draft", "")
+        and order.reference.startswith(("MedicationRequest/", "ServiceRequest/"))
+    ]

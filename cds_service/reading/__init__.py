@@ -1,0 +1,22 @@
+"""Reading narrative reports: text in, a finding with its quoted words out.
+
+Pure functions of a text and the reviewed lexicon (``cards/lexicon``); nothing here knows FHIR, time or patients.
+"""
+
+from cds_service.reading.attempt import AttemptReading, read_attempt
+from cds_service.reading.html_text import html_to_text
+from cds_service.reading.lexicon import Lexicon, load_lexicon
+from cds_service.reading.liver import LiverReading, read_liver
+from cds_service.reading.pathology import PathologyReading, read_pathology
+
+__all__ = [
+    "AttemptReading",
+    "Lexicon",
+    "LiverReading",
+    "PathologyReading",
+    "html_to_text",
+    "load_lexicon",
+    "read_attempt",
+    "read_liver",
+    "read_pathology",
+]

@@ -1,0 +1,177 @@
+"""The reviewed words of ``cards/lexicon``: loading, checking, and the names they give to short texts.
+
+Each vocabulary file maps a class to its phrases, or a class to labels and each label to its phrases. A phrase may
+stand once only among all files that are read together; a second place would make its meaning a matter of order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from cds_service.content_files import line_of, read_yaml
+from cds_service.errors import ContentError
+from cds_service.reading.names import Names, load_names
+from cds_service.reading.phrases import PhraseIndex
+from cds_service.reading.tokens import split_phrase
+
+SECTION_KINDS = frozenset({"context", "frozen", "body", "conclusion", "addendum", "revised", "original", "label"})
+"""See ``outline``."""
+EFFECTS = (
+    "negated",
+    "unlikely",
+    "suspected",
+    "indeterminate",
+    "consistent",
+    "aside",
+    "known",
+    "over",
+    "cautious",
+    "spent",
+)
+"""What a modifier does to a finding in its reach."""
+DIRECTIONS = frozenset({"before", "next", "after", "both", "around", "between", "sentence"})
+"""Where a modifier reaches; see ``scope``."""
+MODIFIER_KINDS = frozenset({*EFFECTS, "neutral", "boundary", "assertion"})
+PATHOLOGY_KINDS = frozenset(
+    {"malignant", "malignant-noun", "unclear", "metastatic", "precursor", "benign", "insufficient", "doubt", "residual"}
+    | {"excluded", "cancer", "organ-own", "organ-neutral", "organ-other", "origin", "likeness", "attribute"}
+    | {"molecular", "blood", "revision"}
+)
+LIVER_KINDS = frozenset(
+    {"metastasis", "lesion", "benign", "clear", "small", "vague", "unassessed", "unchanged-only", "liver", "abdomen"}
+    | {"elsewhere", "segment", "several", "little", "diffuse", "suspect-lesion", "finding", "all-over"}
+)
+ATTEMPT_KINDS = frozenset(
+    {"unseen", "seen", "sampled", "not-sampled", "random", "stopped", "biopsy", "ultrasound", "liver", "other-organ"}
+    | {"target", "no-intervention", "converted", "earlier"}
+)
+_LONGEST_DISPLAY = 80
+MOST_REMEMBERED = 20_000
+_FILES = {"pathology": PATHOLOGY_KINDS, "liver-imaging": LIVER_KINDS, "attempt": ATTEMPT_KINDS}
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Every word list that reading uses; made by ``load_lexicon``, never changed afterwards."""
+
+    spelling: Mapping[str, str]
+    abbreviations: frozenset[str]
+    headings: PhraseIndex
+    pathology: PhraseIndex
+    liver: PhraseIndex
+    attempt: PhraseIndex
+    naming: Names
+    _silent: set[tuple[str, bytes]] = field(default_factory=set, repr=False, compare=False)
+    _memory: dict[str | bytes, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
+
+    def names(self, text: str) -> frozenset[str]:
+        """The concepts recognised in a short free text such as a display or title (decision 7).
+
+        Displays repeat within a chart and between charts, and clients send the same chart at every change of an order,
+        so what was found is kept, within bounds: under the text of a short display, under the digest of a longer text.
+        """
+        key = text if len(text) <= _LONGEST_DISPLAY else digest_of(text)
+        known = self._memory.get(key)
+        if known is None:
+            known = self.naming.read(text)
+            if len(self._memory) < MOST_REMEMBERED:
+                self._memory[key] = known
+        return known
+
+    def is_silent(self, question: str, text: str) -> bool:
+        """Whether this text was read before and said nothing to the question. No text is kept, only digests."""
+        return (question, digest_of(text)) in self._silent
+
+    def mark_silent(self, question: str, text: str) -> None:
+        """Remember that a text says nothing to a question."""
+        if len(self._silent) < MOST_REMEMBERED:
+            self._silent.add((question, digest_of(text)))
+
+
+def digest_of(text: str) -> bytes:
+    """What stands for a text that must not be kept."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def load_lexicon(directory: Path) -> Lexicon:
+    """Read and check all word lists; ContentError with file and line on a slip."""
+    spelling = _load_spelling(directory / "spelling.yaml")
+    sections = _mapping(directory / "sections.yaml", {"abbreviations": None, **dict.fromkeys(SECTION_KINDS)})
+    modifiers = _mapping(directory / "modifiers.yaml", {"fillers": None, **dict.fromkeys(MODIFIER_KINDS)})
+    fillers = frozenset(word for word, _ in _phrases(modifiers.pop("fillers"), directory / "modifiers.yaml"))
+    abbreviations = frozenset(word for word, _ in _phrases(sections.pop("abbreviations"), directory / "sections.yaml"))
+    _check_directions(modifiers, directory / "modifiers.yaml")
+    headings = PhraseIndex()
+    _enter(headings, sections, directory / "sections.yaml", spelling)
+    indexes = {}
+    for name, kinds in _FILES.items():
+        index = PhraseIndex(fillers)
+        if name != "attempt":
+            _enter(index, modifiers, directory / "modifiers.yaml", spelling)
+        path = directory / f"{name}.yaml"
+        _enter(index, _mapping(path, dict.fromkeys(kinds)), path, spelling)
+        indexes[name] = index
+    naming = load_names(directory / "names.yaml", spelling)
+    return Lexicon(
+        spelling, abbreviations, headings, indexes["pathology"], indexes["liver-imaging"], indexes["attempt"], naming
+    )
+
+
+def _load_spelling(path: Path) -> dict[str, str]:
+    out: dict[str, str] = {}
+    node = _mapping(path, None)
+    for wanted, variants in node.items():
+        for variant, where in _phrases(variants, path):
+            if variant in out or variant in node:
+                raise ContentError(where, f"{variant!r} is spelt in two ways: keep one")
+            out[variant] = str(wanted)
+    return out
+
+
+def _mapping(path: Path, known: Mapping[str, None] | None) -> Any:
+    node = read_yaml(path)
+    if not isinstance(node, dict) or not node:
+        raise ContentError(str(path), "must be a mapping of classes to phrases")
+    for key in node:
+        if known is not None and key not in known:
+            raise ContentError(
+                f"{path}:{line_of(node, key)}", f"unknown key {key!r}; known: {', '.join(sorted(known))}"
+            )
+    for key in known or ():
+        if key not in node:
+            raise ContentError(str(path), f"the key {key!r} is missing")
+    return node
+
+
+def _check_directions(modifiers: Mapping[str, Any], path: Path) -> None:
+    for kind in EFFECTS:
+        content = modifiers[kind]
+        if not isinstance(content, dict) or not set(content) <= DIRECTIONS:
+            where = f"{path}:{line_of(modifiers, kind)}"
+            raise ContentError(where, f"{kind} may have only {', '.join(sorted(DIRECTIONS))}")
+
+
+def _enter(index: PhraseIndex, node: Mapping[str, Any], path: Path, spelling: Mapping[str, str]) -> None:
+    for kind, content in node.items():
+        labelled = content.items() if isinstance(content, dict) else [("", content)]
+        for label, phrases in labelled:
+            for phrase, where in _phrases(phrases, path):
+                held = index.add(split_phrase(phrase, spelling), kind, label)
+                if held is not None:
+                    place = ", ".join(part for part in held if part)
+                    raise ContentError(where, f"{phrase!r} stands already under {place}: keep one")
+
+
+def _phrases(node: Any, path: Path) -> Iterator[tuple[str, str]]:
+    """Each phrase of a list with its ``path:line``."""
+    if not isinstance(node, list) or not node:
+        raise ContentError(f"{path}:{line_of(node)}", "must be a list of quoted phrases, not empty")
+    for number, phrase in enumerate(node):
+        where = f"{path}:{line_of(node, number)}"
+        if not isinstance(phrase, str) or not split_phrase(phrase, {}):
+            raise ContentError(where, f"{phrase!r} is not a phrase: quote words")
+        yield phrase, where

@@ -1,0 +1,236 @@
+"""Reads what an imaging report says of liver metastases (fact F3, decisions 18 to 20, 22 and 23).
+
+Each statement is tied to the liver or to another organ: by the organ named next to it, else in its sentence, else by
+the line's label ("Liver:"), else by the sentence before. The strongest statement of the strongest section decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cds_service.reading.document import ADDENDUM, BODY, CONCLUSION, FROZEN, Document, Sentence, read_document
+from cds_service.reading.lexicon import Lexicon
+from cds_service.reading.phrases import Match
+from cds_service.reading.regions import ELSEWHERE, LIVER, OPEN, Regions
+from cds_service.reading.scope import MAX_MATCHES, Judged, either_or, judge
+
+LiverState = Literal[
+    "definite", "suspected", "indeterminate", "absent", "absent-hedged", "not-found", "uninterpretable"
+]
+
+_OPEN = {"absent-open": "absent"}
+_SPREAD = frozenset({"metastasis", "suspect-lesion"})
+_STRENGTH: tuple[tuple[str, LiverState], ...] = (
+    ("definite", "definite"),
+    ("suspected", "suspected"),
+    ("indeterminate", "indeterminate"),
+    ("absent", "absent"),
+    ("absent-hedged", "absent-hedged"),
+    ("unassessed", "not-found"),
+    ("lesion", "indeterminate"),
+    ("no-new", "indeterminate"),
+    ("diffuse", "not-found"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiverReading:
+    """What an imaging report says of the liver.
+
+    ``quote`` is verbatim, at most 120 characters ("" if nothing decided); ``multiple``: more than one lesion is stated;
+    ``small``: the deciding lesions are called small (under a centimetre); ``truncated``: the text was too long to be
+    read whole, which makes it uninterpretable.
+    """
+
+    state: LiverState
+    quote: str = ""
+    multiple: bool = False
+    small: bool = False
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    name: str
+    sentence: Sentence
+    focus: int
+    multiple: bool
+    small: bool
+
+
+def read_liver(text: str, lexicon: Lexicon) -> LiverReading:
+    """The reading of one imaging report; never raises, whatever the text."""
+    if lexicon.is_silent("liver", text):
+        return LiverReading("not-found")
+    reading = _read(text, lexicon)
+    if reading == LiverReading("not-found"):
+        lexicon.mark_silent("liver", text)
+    return reading
+
+
+def _read(text: str, lexicon: Lexicon) -> LiverReading:
+    document = read_document(text, lexicon.spelling, lexicon.headings, lexicon.abbreviations)
+    if document.truncated:
+        return LiverReading("uninterpretable", truncated=True)
+    regions = Regions(document.words)
+    statements: list[_Statement] = []
+    known_words = mentions = 0
+    for sentence in document.sentences:
+        matches = lexicon.liver.find(document.words, sentence.start, sentence.end)
+        if len(matches) > MAX_MATCHES:
+            return LiverReading("uninterpretable", truncated=True)
+        known_words += len(matches)
+        if sentence.rank == FROZEN:
+            continue
+        judged = [_gone(each) for each in judge(document.words, sentence, matches)]
+        here = regions.enter(sentence, judged, title=sentence.start < document.title_end)
+        statements += _statements(document.words, sentence, matches, judged, regions)
+        mentions += LIVER in here
+    if regions.covers_liver or not regions.names_others:
+        statements = [replace(each, name=_OPEN.get(each.name, each.name)) for each in statements]
+    for rank in (ADDENDUM, CONCLUSION, BODY):
+        reading = _strongest(document, [each for each in statements if each.sentence.rank == rank])
+        if reading is not None:
+            return reading
+    readable = known_words or (document.words and not document.sentences)
+    return LiverReading("not-found" if readable and not mentions else "uninterpretable")
+
+
+def _gone(each: Judged) -> Judged:
+    """A finding that has gone under treatment is not there."""
+    return each._replace(effects=each.effects | {"negated"}) if "spent" in each.effects else each
+
+
+def _strongest(document: Document, statements: Sequence[_Statement]) -> LiverReading | None:
+    for name, state in _STRENGTH:
+        for each in statements:
+            if each.name == name:
+                sentence = each.sentence
+                quote = document.quote(sentence.start, sentence.end - 1, each.focus)
+                multiple = any(other.multiple for other in statements if other.name == name)
+                return LiverReading(state, quote, multiple, each.small)
+    return None
+
+
+def _statements(
+    words: Sequence[str], sentence: Sentence, matches: Sequence[Match], judged: Sequence[Judged], regions: Regions
+) -> list[_Statement]:
+    names = _names(words, judged, regions)
+    if not names:
+        return []
+    multiple = any(match.kind == "several" or match.label == "many" for match in matches)
+    small = any(match.kind == "little" or match.label == "small" for match in matches)
+    return [_Statement(name, sentence, focus, multiple, small) for name, focus in names]
+
+
+def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions) -> list[tuple[str, int]]:
+    """What each finding of one sentence states of the liver, with the word it stands at."""
+    benign = _benign(judged, regions)
+    too_small = any(each.match.kind == "small" for each in judged)
+    vague = any(each.match.kind == "vague" and "negated" not in each.effects for each in judged)
+    out: list[tuple[str, int]] = []
+    unchanged = -_AFTER
+    for each in judged:
+        if each.match.kind == "unchanged-only":
+            unchanged = each.match.end
+            out.append(("no-new", each.match.start))
+            continue
+        if each.match.kind in _NEWS and each.match.start - unchanged < _AFTER:
+            if regions.of(each) == ELSEWHERE:
+                out = [(name, focus) for name, focus in out if name != "no-new"]
+            continue
+        name = _name(each, regions, too_small, vague, benign)
+        if name == "definite" and any(
+            other.match.kind == "benign" and either_or(words, each.match, other.match) for other in judged
+        ):
+            name = "indeterminate"
+        if name:
+            out.append((name, each.match.start))
+    return out
+
+
+def _benign(judged: Sequence[Judged], regions: Regions) -> bool:
+    """Whether the sentence calls a liver lesion benign, or probably benign."""
+    return any(
+        each.match.kind == "benign" and regions.of(each) != ELSEWHERE and not each.effects & _NOT_SO for each in judged
+    )
+
+
+_NEWS = frozenset({"metastasis", "lesion", "suspect-lesion"})
+_AFTER = 8
+_NOT_SO = frozenset({"negated", "unlikely", "aside", "indeterminate"})
+
+
+def _name(each: Judged, regions: Regions, too_small: bool, vague: bool, benign: bool) -> str:
+    """What one finding states of the liver, "" for nothing."""
+    kind, effects = each.match.kind, each.effects
+    place = regions.of(each)
+    if "aside" in effects and "negated" not in effects:
+        return ""
+    if kind in _SPREAD:
+        if place == ELSEWHERE and regions.upper and "negated" in effects:
+            place = LIVER  # "no metastases in chest or abdomen"
+        return _spread(kind, effects, place, too_small)
+    if place != LIVER:
+        return ""
+    if kind == "lesion":
+        return _lesion(effects, vague or too_small, benign)
+    if kind == "benign":
+        return _harmless(effects)
+    if kind == "liver":
+        return _bare(effects) if regions.bare else ""
+    if kind in ("small", "vague") and benign:
+        return ""
+    return _PLAIN.get(kind, "") if "negated" not in effects else ""
+
+
+_PLAIN = {
+    "small": "indeterminate",
+    "vague": "indeterminate",
+    "clear": "absent",
+    "unassessed": "unassessed",
+    "diffuse": "diffuse",
+}
+
+
+def _bare(effects: frozenset[str]) -> str:
+    """The liver itself, in a sentence that states no finding: "liver not seen", "equivocal liver"."""
+    if "negated" in effects:
+        return "unassessed"
+    return "indeterminate" if "indeterminate" in effects else ""
+
+
+def _harmless(effects: frozenset[str]) -> str:
+    if effects & {"negated", "unlikely"}:
+        return ""
+    if "indeterminate" in effects:
+        return "indeterminate"
+    return "absent-hedged" if "suspected" in effects else "absent"
+
+
+def _spread(kind: str, effects: frozenset[str], place: str, too_small: bool) -> str:
+    if "negated" in effects:
+        return {LIVER: "absent", OPEN: "absent-open"}.get(place, "")
+    if place != LIVER:
+        return ""
+    if "unlikely" in effects:
+        return "absent-hedged"
+    if "suspected" in effects:
+        return "indeterminate" if too_small else "suspected"
+    if "indeterminate" in effects:
+        return "indeterminate"
+    return "definite" if kind == "metastasis" else "suspected"
+
+
+def _lesion(effects: frozenset[str], unclear: bool, benign: bool) -> str:
+    if "negated" in effects:
+        return "absent"
+    if "unlikely" in effects:
+        return ""
+    if "suspected" in effects and not benign:
+        return "suspected"
+    if unclear or "indeterminate" in effects:
+        return "" if benign else "indeterminate"
+    return "" if benign else "lesion"

@@ -1,0 +1,191 @@
+"""PatientRecord: the resources of one patient by type, and how far each search can be trusted.
+
+Built once per call in one pass over the answers. An entry that cannot be read, or that belongs to
+another patient, is dropped with a reason and makes its search incomplete (decision 32); it never
+disappears silently and is never used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cds_service.fhir.shapes import as_list, as_object, as_text, reference_text, relative_reference
+from cds_service.fhir.source import Answer, Completeness, Entry, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search as the facts see it. ``problems`` are short clauses that are safe to show on a card."""
+
+    key: str
+    completeness: Completeness
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether absence from this search may be read as absence."""
+        return self.completeness is Completeness.COMPLETE
+
+
+@dataclass(frozen=True, slots=True)
+class PatientRecord:
+    """What could be read about one patient.
+
+    ``by_type`` lists resources per resourceType, in the order they came, exact repeats left out.
+    ``by_reference`` finds a resource by ``Type/id`` or fullUrl. ``searches`` holds one Search per key asked.
+    """
+
+    patient_id: str
+    by_type: Mapping[str, tuple[Resource, ...]]
+    by_reference: Mapping[str, Resource]
+    searches: Mapping[str, Search]
+
+    def of(self, *types: str) -> tuple[Resource, ...]:
+        """All resources of the given types."""
+        if len(types) == 1:
+            return self.by_type.get(types[0], ())
+        return tuple(resource for kind in types for resource in self.by_type.get(kind, ()))
+
+    def resolve(self, reference: str, holder: Resource | None = None) -> Resource | None:
+        """The resource that a reference names, inside ``holder`` for ``#id``; None if it is not here."""
+        if reference.startswith("#"):
+            for item in as_list(holder.get("contained")) if holder is not None else ():
+                if as_text(as_object(item).get("id")) == reference[1:]:
+                    return as_object(item)
+            return None
+        return self.by_reference.get(reference) or self.by_reference.get(relative_reference(reference))
+
+    def search(self, key: str) -> Search:
+        """The search of that name; NOT_ATTEMPTED if nobody asked."""
+        return self.searches.get(key) or Search(key, Completeness.NOT_ATTEMPTED, ("was not asked for",))
+
+    def unfinished(self, keys: Iterable[str]) -> tuple[Search, ...]:
+        """Those of the named searches that are not complete."""
+        return tuple(search for key in keys if not (search := self.search(key)).is_complete)
+
+
+def build_record(patient_id: str, answers: Iterable[Answer], fhir_server: str = "") -> PatientRecord:
+    """Index answers into a record of the patient with that (bare) id.
+
+    ``fhir_server`` is the client's FHIR base: an absolute subject on another server is another patient.
+    """
+    taken = tuple(answers)
+    aliases = _patient_aliases(patient_id, taken)
+    base = fhir_server.rstrip("/").lower()
+    usual = f"Patient/{patient_id}"
+    by_type: dict[str, list[Resource]] = {}
+    by_reference: dict[str, Resource] = {}
+    searches: dict[str, Search] = {}
+    repeats: dict[str, set[str]] = {}
+    for answer in taken:
+        problems = list(answer.problems)
+        foreign = unreadable = 0
+        for entry in answer.entries:
+            resource = entry.resource
+            kind = resource.get("resourceType") if isinstance(resource, dict) else None
+            if not isinstance(kind, str) or not kind:
+                unreadable += 1
+                continue
+            # The usual way of naming the patient is looked at first: charts have thousands of entries.
+            subject = resource.get("subject")
+            if not (isinstance(subject, dict) and subject.get("reference") == usual) or kind in _NOT_BY_SUBJECT:
+                whose = _whose(resource, kind, patient_id, aliases, base)
+                if whose != "ours":
+                    foreign += whose == "foreign"
+                    unreadable += whose == "unreadable"
+                    continue
+            _keep(entry, kind, by_type, by_reference, repeats)
+        if unreadable:
+            problems.append(f"{unreadable} of its entries could not be read")
+        if foreign:
+            problems.append(f"{foreign} of its entries belong to another patient and were not used")
+        completeness = answer.completeness
+        if (unreadable or foreign) and completeness is Completeness.COMPLETE:
+            completeness = Completeness.INCOMPLETE
+        searches[answer.key] = Search(answer.key, completeness, tuple(problems))
+    return PatientRecord(
+        patient_id,
+        MappingProxyType({kind: tuple(found) for kind, found in by_type.items()}),
+        MappingProxyType(by_reference),
+        MappingProxyType(searches),
+    )
+
+
+# Types whose patient stands elsewhere than in ``subject``; all others may have it in ``patient`` too.
+_NOT_BY_SUBJECT = frozenset({"Patient", "Appointment", "Consent", "AllergyIntolerance"})
+_NOT_A_PATIENTS = frozenset({"Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Device"})
+
+
+def _whose(resource: Resource, kind: str, patient_id: str, aliases: frozenset[str], base: str) -> str:
+    """ "ours", "foreign" or "unreadable": by the subject that the resource names."""
+    if kind == "Patient":
+        return "ours" if resource.get("id") == patient_id else "foreign"
+    if kind in _NOT_A_PATIENTS:
+        return "ours"
+    if kind == "Appointment":
+        actors = [as_object(item).get("actor") for item in as_list(resource.get("participant"))]
+        named = [text for text in map(reference_text, actors) if "Patient/" in text or text in aliases]
+        return _matches(named[0], patient_id, aliases, base) if named else "unreadable"
+    subject = reference_text(
+        resource.get("patient" if kind in _NOT_BY_SUBJECT else "subject") or resource.get("patient")
+    )
+    return _matches(subject, patient_id, aliases, base) if subject else "unreadable"
+
+
+def _matches(reference: str, patient_id: str, aliases: frozenset[str], base: str) -> str:
+    if reference in aliases:
+        return "ours"
+    if relative_reference(reference) != f"Patient/{patient_id}":
+        return "unreadable" if reference.startswith(("#", "urn:")) else "foreign"
+    if base and "://" in reference and not reference.lower().startswith(base + "/"):
+        return "foreign"
+    return "ours"
+
+
+def _patient_aliases(patient_id: str, answers: tuple[Answer, ...]) -> frozenset[str]:
+    """References that name our patient beside ``Patient/id``: the fullUrl under which it came."""
+    return frozenset(
+        entry.full_url
+        for answer in answers
+        for entry in answer.entries
+        if entry.full_url.startswith("urn:")
+        and isinstance(entry.resource, dict)
+        and entry.resource.get("resourceType") == "Patient"
+        and entry.resource.get("id") == patient_id
+    )
+
+
+def _as_text(resource: Resource) -> str:
+    return json.dumps(resource, sort_keys=True, separators=(",", ":"))
+
+
+def _keep(
+    entry: Entry,
+    kind: str,
+    by_type: dict[str, list[Resource]],
+    by_reference: dict[str, Resource],
+    repeats: dict[str, set[str]],
+) -> None:
+    resource, full_url = entry
+    ident = resource.get("id")
+    if isinstance(ident, str) and ident:
+        name = f"{kind}/{ident}"
+        if name not in by_reference:
+            by_reference[name] = resource
+        else:
+            # Compared as text, so that thousands of entries with one id cost no more than as many comparisons.
+            texts = repeats.setdefault(name, {_as_text(by_reference[name])})
+            text = _as_text(resource)
+            if text in texts:
+                return
+            texts.add(text)
+    if full_url.startswith("urn:"):  # any other fullUrl ends with the type and the id
+        by_reference.setdefault(full_url, resource)
+    found = by_type.get(kind)
+    if found is None:
+        by_type[kind] = [resource]
+    else:
+        found.append(resource)

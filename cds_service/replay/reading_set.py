@@ -1,0 +1,203 @@
+"""Measures the report readers on labelled texts: confusion matrices, rates, and the failures one may look at.
+
+A directory holds one YAML file per half of the set. Each text has ``id``, ``question`` (pathology, liver, attempt),
+``expect`` and ``text``. The failures of the half named ``tuning`` are listed; every other half is there to measure
+with, so of it only numbers are ever shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cds_service.content_files import line_of, read_yaml
+from cds_service.errors import ContentError
+from cds_service.reading import Lexicon, read_attempt, read_liver, read_pathology
+
+TUNING = "tuning"
+UNREAD = "uninterpretable"
+POSITIVE = {"pathology": "confirmed", "liver": "definite", "attempt": "failed-visibility"}
+"""Per question the state that must never be read without being there."""
+_SAME = {"absent-hedged": "absent"}
+_READERS: Mapping[str, Callable[[str, Lexicon], str]] = {
+    "pathology": lambda text, lexicon: read_pathology(text, lexicon).state,
+    "liver": lambda text, lexicon: read_liver(text, lexicon).state,
+    "attempt": lambda text, lexicon: read_attempt(text, lexicon).state,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A text and the state that a reader should give it. The text is left out of ``repr``."""
+
+    id: str
+    question: str
+    expect: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Counts of (expected, read) states of one question."""
+
+    question: str
+    counts: Mapping[tuple[str, str], int]
+
+    @property
+    def total(self) -> int:
+        """All texts."""
+        return sum(self.counts.values())
+
+    @property
+    def right(self) -> int:
+        """Texts read as labelled."""
+        return sum(count for (expect, read), count in self.counts.items() if expect == read)
+
+    @property
+    def wrongly_positive(self) -> int:
+        """Texts read as the state that must never be read wrongly (``POSITIVE``), though labelled otherwise."""
+        positive = POSITIVE[self.question]
+        return sum(count for (expect, read), count in self.counts.items() if read == positive != expect)
+
+    @property
+    def recall(self) -> float:
+        """The share, 0 to 1, of the texts labelled positive that were read so; 1 if there are none."""
+        positive = POSITIVE[self.question]
+        labelled = sum(count for (expect, _), count in self.counts.items() if expect == positive)
+        return self.counts.get((positive, positive), 0) / labelled if labelled else 1.0
+
+    @property
+    def unread(self) -> float:
+        """The share, 0 to 1, of texts that do hold a statement and were read as uninterpretable."""
+        telling = [(read, count) for (expect, read), count in self.counts.items() if expect != UNREAD]
+        total = sum(count for _, count in telling)
+        return sum(count for read, count in telling if read == UNREAD) / total if total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A text that was not read as labelled."""
+
+    id: str
+    question: str
+    expect: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingReport:
+    """The matrices of each half, and the failures of the tuning half."""
+
+    halves: Mapping[str, tuple[Matrix, ...]]
+    failures: tuple[Failure, ...]
+
+    def text(self) -> str:
+        """A table for the terminal."""
+        parts = [format_matrix(half, matrix) for half, matrices in self.halves.items() for matrix in matrices]
+        if self.failures:
+            lines = (f"  {each.id}: labelled {each.expect}, read {each.read}" for each in self.failures)
+            parts.append("\n".join([f"Not read as labelled ({TUNING}):", *lines]))
+        return "\n\n".join(parts)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {
+            "halves": {half: [_matrix_json(matrix) for matrix in matrices] for half, matrices in self.halves.items()},
+            "failures": [
+                {"id": each.id, "question": each.question, "expect": each.expect, "read": each.read}
+                for each in self.failures
+            ],
+        }
+
+
+def read_set(path: Path) -> tuple[LabelledText, ...]:
+    """The labelled texts of one file; ContentError with file and line on a slip (the text itself is never shown)."""
+    node = read_yaml(path)
+    if not isinstance(node, list):
+        raise ContentError(str(path), "must be a list of labelled texts")
+    out: list[LabelledText] = []
+    seen: set[str] = set()
+    for number, entry in enumerate(node):
+        where = f"{path}:{line_of(node, number)}"
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in _KEYS):
+            raise ContentError(where, f"each text needs {', '.join(_KEYS)} as strings")
+        if entry["question"] not in _READERS:
+            raise ContentError(where, f"the question must be one of {', '.join(sorted(_READERS))}")
+        if entry["id"] in seen:
+            raise ContentError(where, "this id stands twice")
+        seen.add(entry["id"])
+        out.append(LabelledText(*(str(entry[key]) for key in _KEYS)))
+    return tuple(out)
+
+
+_KEYS = ("id", "question", "expect", "text")
+
+
+def read_all(texts: Sequence[LabelledText], lexicon: Lexicon) -> tuple[tuple[LabelledText, str], ...]:
+    """Each text with the state that the reader of its question gives it."""
+    out = []
+    for each in texts:
+        state = _READERS[each.question](each.text, lexicon)
+        out.append((each, _SAME.get(state, state)))
+    return tuple(out)
+
+
+def confusion(texts: Sequence[LabelledText], lexicon: Lexicon) -> tuple[Matrix, ...]:
+    """One matrix per question that the texts ask."""
+    counts: dict[str, dict[tuple[str, str], int]] = {}
+    for each, state in read_all(texts, lexicon):
+        cells = counts.setdefault(each.question, {})
+        cells[each.expect, state] = cells.get((each.expect, state), 0) + 1
+    return tuple(Matrix(question, counts[question]) for question in sorted(counts))
+
+
+def format_matrix(half: str, matrix: Matrix) -> str:
+    """A printed table: rows as labelled, columns as read, then the rates."""
+    rows = sorted({expect for expect, _ in matrix.counts})
+    columns = sorted({read for _, read in matrix.counts})
+    width = max(len(row) for row in rows)
+    lines = [f"{half}, {matrix.question}: {matrix.right} of {matrix.total} as labelled"]
+    lines.append("  " + " " * width + "  " + "  ".join(columns))
+    for row in rows:
+        cells = (str(matrix.counts.get((row, column), 0)).rjust(len(column)) for column in columns)
+        lines.append(f"  {row.ljust(width)}  " + "  ".join(cells))
+    positive = POSITIVE[matrix.question]
+    lines.append(
+        f"  wrongly {positive}: {matrix.wrongly_positive}; {positive} recall: {matrix.recall:.1%};"
+        f" uninterpretable though telling: {matrix.unread:.1%}"
+    )
+    return "\n".join(lines)
+
+
+def report(directory: Path, lexicon: Lexicon) -> ReadingReport:
+    """Measure every half in ``directory`` (its ``*.yaml`` files, named after the half)."""
+    halves: dict[str, tuple[Matrix, ...]] = {}
+    failures: list[Failure] = []
+    for path in sorted(directory.glob("*.yaml")):
+        texts = read_set(path)
+        halves[path.stem] = confusion(texts, lexicon)
+        if path.stem == TUNING:
+            failures += [
+                Failure(each.id, each.question, each.expect, state)
+                for each, state in read_all(texts, lexicon)
+                if state != each.expect
+            ]
+    if not halves:
+        raise ContentError(str(directory), "holds no labelled texts (*.yaml)")
+    return ReadingReport(halves, tuple(failures))
+
+
+def _matrix_json(matrix: Matrix) -> dict[str, Any]:
+    return {
+        "question": matrix.question,
+        "total": matrix.total,
+        "right": matrix.right,
+        "wrongly_positive": matrix.wrongly_positive,
+        "recall": matrix.recall,
+        "uninterpretable": matrix.unread,
+        "counts": [
+            {"expect": expect, "read": read, "count": count} for (expect, read), count in sorted(matrix.counts.items())
+        ],
+    }

@@ -1,0 +1,96 @@
+"""The call log: one JSON line per call, built from an allow-list, so that no patient data can reach it.
+
+Nothing here formats an exception message, a path, a header or a part of a body: only names that are ours.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from http import HTTPStatus
+from pathlib import Path
+
+from flask import Flask, Response, g, request
+
+from cds_service.pathway.decision import Decision
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_LONGEST_CHAIN = 5
+LOGGER = "cds_service.calls"
+
+
+def call_logger(level: str) -> logging.Logger:
+    """The logger of calls and failures; writes lines as they are to standard error."""
+    log = logging.getLogger(LOGGER)
+    log.setLevel(level.upper())
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+    return log
+
+
+def log_warning(log: logging.Logger, text: str) -> None:
+    """Write a warning to the operator, in the shape of the other lines."""
+    log.warning("%s", json.dumps({"event": "warning", "text": text}, separators=(",", ":")))
+
+
+def install_call_log(app: Flask, log: logging.Logger) -> None:
+    """Write one line per answered request. Install it first, so that its clock starts before every guard."""
+
+    def start_watch() -> None:
+        g.started = time.perf_counter()
+
+    def record(answer: Response) -> Response:
+        # Probes come every few seconds and say nothing while all is well.
+        if request.path != "/healthz" or answer.status_code != HTTPStatus.OK:
+            log.info("%s", json.dumps(_describe(answer), separators=(",", ":")))
+        return answer
+
+    app.before_request(start_watch)
+    app.after_request(record)
+
+
+def _describe(answer: Response) -> dict[str, object]:
+    """The fields of one line. ``service``, ``problem`` and everything under ``decision`` are names of ours."""
+    fields: dict[str, object] = {
+        "event": "call",
+        "service": g.get("service_id", ""),
+        "method": request.method if request.method in _METHODS else "other",
+        "status": answer.status_code,
+        "ms": round((time.perf_counter() - g.started) * 1000, 1),
+    }
+    decision: Decision | None = g.get("decision")
+    if decision is not None:
+        fields["outcomes"] = len(decision.outcomes)
+        fields["cards"] = [f"{found.topic}:{found.variant}:{found.indicator}" for found in decision.shown]
+        fields["silences"] = [f"{found.topic}:{found.silence}" for found in decision.outcomes if not found.is_shown]
+        if decision.silence:
+            fields["silences"] = [decision.silence]
+    if "problem" in g:
+        fields["problem"] = g.problem
+    return fields
+
+
+def log_failure(log: logging.Logger, error: BaseException) -> None:
+    """Write where an unexpected exception arose: types along its chain and places in our code, no messages."""
+    kinds: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(kinds) < _LONGEST_CHAIN:
+        kinds.append(type(seen).__name__)
+        seen = seen.__cause__ or seen.__context__
+    log.error("%s", json.dumps({"event": "failure", "types": kinds, "at": _places(error)}, separators=(",", ":")))
+
+
+def _places(error: BaseException) -> list[str]:
+    """``module.py:line`` of each frame in this package, the innermost last."""
+    found = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename).resolve()
+        if path.is_relative_to(_PACKAGE):
+            found.append(f"{path.relative_to(_PACKAGE)}:{frame.lineno}")
+    return found

@@ -1,0 +1,71 @@
+"""What stands before and after every call: who may ask, CORS, security headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask, Response, request
+from werkzeug.datastructures import Headers
+
+from cds_service.config import Config, is_loopback
+from cds_service.errors import CallError
+
+_SECURITY_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+class NotFromHere(CallError):
+    """403: development mode answers this machine alone (decision 9)."""
+
+    status = 403
+    issue_code = "forbidden"
+
+
+def install_guards(app: Flask, config: Config) -> None:
+    """Hook the guards into the app; they hold for every path and every status."""
+
+    def admit() -> None:
+        if config.answers_loopback_only:
+            refuse_strangers(request.environ)
+
+    def finish(answer: Response) -> Response:
+        for name, value in _SECURITY_HEADERS:
+            answer.headers[name] = value
+        if config.cors_origins:
+            add_cors(answer.headers, config.cors_origins, request.headers.get("Origin", ""))
+        return answer
+
+    app.before_request(admit)
+    app.after_request(finish)
+
+
+def refuse_strangers(environ: Mapping[str, object]) -> None:
+    """NotFromHere unless the call names a loopback host and came through no proxy.
+
+    A page in the user's browser can reach this machine's ports under a name of its own (DNS rebinding), and a
+    proxy turns strangers into neighbours; the address of the peer alone shows neither.
+    """
+    if not is_loopback(_without_port(str(environ.get("HTTP_HOST", "")))):
+        raise NotFromHere("without configured clients only calls to a loopback host are answered")
+    if any(name == "HTTP_FORWARDED" or name.startswith("HTTP_X_FORWARDED") for name in environ):
+        raise NotFromHere("without configured clients forwarded calls are not answered")
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def add_cors(headers: Headers, origins: tuple[str, ...], origin: str) -> None:
+    """CORS headers for an allowed origin, whatever the status (decision 35): never ``*``, never credentials."""
+    headers.add("Vary", "Origin")
+    if origin in origins:
+        headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Accept"
+        headers["Access-Control-Max-Age"] = "600"

@@ -1,0 +1,77 @@
+"""The endpoints: discovery, the two services, and a sign of life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from cds_service.config import Config
+from cds_service.errors import CallTooLarge, UnknownService, UnsupportedBody
+from cds_service.fhir.prefetch import PrefetchSource
+from cds_service.hooks import parse_call, parse_json
+from cds_service.pathway.content import Content, Service
+from cds_service.pathway.evaluate import evaluate
+from cds_service.pathway.render import render_response
+from cds_service.web.answers import json_answer
+from cds_service.web.discovery import describe_services, services_by_id
+
+
+def install_endpoints(app: Flask, config: Config, content: Content, clock: Callable[[], datetime]) -> None:
+    """Register every path, in each spelling that clients send, without redirects (decision 36)."""
+    services = services_by_id(content)
+    discovery = describe_services(content)
+
+    def discover() -> Response:
+        return json_answer(discovery)
+
+    def alive() -> Response:
+        return json_answer({"status": "ok"})
+
+    def call(service_id: str) -> Response:
+        service = services.get(service_id)
+        if service is None:
+            raise UnknownService("no service has this id: see /cds-services")
+        g.service_id = service.id
+        return json_answer(_answer(service, config, content, clock()))
+
+    def preflight(service_id: str = "") -> Response:
+        answer = Response(status=HTTPStatus.NO_CONTENT)
+        answer.headers.remove("Content-Type")
+        answer.headers["Allow"] = "OPTIONS, POST" if service_id else "GET, HEAD, OPTIONS"
+        return answer
+
+    # Also the spellings of a discovery URL that was typed with a slash at its end (conformance 4.1).
+    for path in ("/cds-services", "/cds-services/", "/healthz"):
+        view = alive if path == "/healthz" else discover
+        app.add_url_rule(path, f"GET {path}", view, methods=["GET"], provide_automatic_options=False)
+        app.add_url_rule(path, f"OPTIONS {path}", preflight, methods=["OPTIONS"], provide_automatic_options=False)
+    for slashes in ("/", "//"):
+        for end in ("", "/"):
+            path = f"/cds-services{slashes}<service_id>{end}"
+            app.add_url_rule(path, f"POST {path}", call, methods=["POST"], provide_automatic_options=False)
+            app.add_url_rule(path, f"OPTIONS {path}", preflight, methods=["OPTIONS"], provide_automatic_options=False)
+
+
+def _answer(service: Service, config: Config, content: Content, now: datetime) -> dict[str, object]:
+    """One call from body to response body."""
+    hook_call = parse_call(parse_json(_read_body(config)), service.hook)
+    decision = evaluate(hook_call, PrefetchSource(hook_call.prefetch, content.prefetch), content, now)
+    g.decision = decision
+    return render_response(decision, content, hook_call, now, config.uuid_key)
+
+
+def _read_body(config: Config) -> bytes:
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"identity", ""}:
+        raise UnsupportedBody("the body is compressed: send plain JSON")
+    too_large = CallTooLarge(f"the body is larger than {config.max_body_bytes} bytes")
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise too_large from None
+    if len(raw) > config.max_body_bytes:
+        raise too_large
+    return raw

@@ -1,0 +1,285 @@
+"""The command line: what is printed, exit codes, and one line for what cannot be done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cds_service import __version__, cli
+from cds_service.config import Config
+from cds_service.pathway.mutants import MutantReport
+from cds_service.pathway.proof import CheckReport
+from cds_service.replay.report import Report
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+CALL = str(FIXTURES / "calls" / "folfirinox-no-tissue.json")
+NOW = "2026-03-02T09:00:00Z"
+
+
+def run(arguments: Sequence[str], **environ: str) -> Result:
+    return CliRunner().invoke(cli.main, list(arguments), env=environ)
+
+
+def assert_one_line_refusal(result: Result, *words: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Path:
+    """A small fixtures folder of its own."""
+    for part in ("patients/tissue-coded", "orders"):
+        shutil.copytree(FIXTURES / part, tmp_path / part)
+    return tmp_path
+
+
+def _break(fixtures: Path) -> Path:
+    path = fixtures / "patients" / "tissue-coded" / "expected.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("tissue-confirmed", "liver-stale"), encoding="utf-8")
+    return path
+
+
+def test_version() -> None:
+    assert run(["--version"]).stdout.strip() == f"cds-service, version {__version__}"
+
+
+@pytest.mark.parametrize("command", ["serve", "check", "explain", "replay", "reading"])
+def test_every_command_has_help_and_json(command: str) -> None:
+    result = run([command, "--help"])
+    assert result.exit_code == 0
+    assert "--json" in result.stdout
+
+
+# serve
+
+
+def test_serve_runs_with_options_over_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Config] = []
+    monkeypatch.setattr(cli, "run_server", started.append)
+    result = run(["serve", "--port", "8099"], CDS_PORT="8001", CDS_LOG_LEVEL="error")
+    assert result.exit_code == 0, result.output
+    assert (started[0].port, started[0].log_level, started[0].insecure) == (8099, "error", False)
+
+
+def test_serve_insecure(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Config] = []
+    monkeypatch.setattr(cli, "run_server", started.append)
+    assert run(["serve", "--insecure"]).exit_code == 0
+    assert started[0].insecure
+
+
+def test_serve_json_shows_the_configuration_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "run_server", pytest.fail)
+    result = run(["serve", "--json"], CDS_UUID_KEY="a secret of many characters")
+    shown = json.loads(result.stdout)
+    assert shown["CDS_PORT"] == "8080"
+    assert shown["CDS_UUID_KEY"] == "set"
+    assert "a secret" not in result.output
+    assert json.loads(run(["serve", "--json"], CDS_UUID_KEY="").stdout)["CDS_UUID_KEY"] == "not set"
+
+
+def test_serve_with_a_wrong_setting() -> None:
+    assert_one_line_refusal(run(["serve", "--port", "many"]), "CDS_PORT", "whole number")
+
+
+# check
+
+
+def _check_with(monkeypatch: pytest.MonkeyPatch, problems: tuple[str, ...], survivors: tuple[str, ...]) -> None:
+    monkeypatch.setattr(cli, "prove", lambda cards: CheckReport(problems, ("a card: 3 rules",)))
+    monkeypatch.setattr(cli, "run_mutants", lambda cards: MutantReport(5, 1, survivors))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problems", "survivors", "exit_code", "words"),
+    [
+        pytest.param([], (), (), 0, ["a card: 3 rules", "0 problems"], id="sound"),
+        pytest.param([], ("x.md:3: wrong",), (), 1, ["x.md:3: wrong", "1 problems"], id="problem"),
+        pytest.param(["--mutants"], (), (), 0, ["6 mutants: 5 killed, 1 equivalent, 0 survived"], id="mutants"),
+        pytest.param(["--mutants"], (), ("a card: drop",), 1, ["survived: a card: drop", "7 mutants"], id="survivor"),
+        pytest.param(["--mutants"], ("wrong",), ("never run",), 1, ["mutants not run"], id="problem-before-mutants"),
+    ],
+)
+def test_check(
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    problems: tuple[str, ...],
+    survivors: tuple[str, ...],
+    exit_code: int,
+    words: list[str],
+) -> None:
+    _check_with(monkeypatch, problems, survivors)
+    result = run(["check", *arguments])
+    assert result.exit_code == exit_code
+    for word in words:
+        assert word in result.stdout
+
+
+def test_check_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    _check_with(monkeypatch, (), ("a card: drop",))
+    result = run(["check", "--mutants", "--json"])
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {
+        "problems": [],
+        "notes": ["a card: 3 rules"],
+        "mutants": {"total": 7, "killed": 5, "equivalent": 1, "survivors": ["a card: drop"]},
+    }
+
+
+def test_check_of_another_content_directory(tmp_path: Path) -> None:
+    result = run(["check", "--cards", str(tmp_path / "nowhere")])
+    assert result.exit_code == 1
+    assert "nowhere" in result.stdout
+
+
+def test_check_of_the_shipped_content() -> None:
+    result = run(["check"])
+    assert result.exit_code == 0, result.output
+
+
+# explain
+
+
+def test_explain_text_and_json() -> None:
+    text = run(["explain", CALL, "--now", NOW])
+    assert text.exit_code == 0, text.output
+    assert "variant not-found" in text.stdout
+    shown: dict[str, Any] = json.loads(run(["explain", CALL, "--now", NOW, "--json"]).stdout)
+    assert shown["now"] == "2026-03-02T09:00:00+00:00"
+    assert shown["facts"]["tissue_confirmation"]["reason"] == "not-found"
+
+
+def test_explain_takes_this_moment_without_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_now", lambda: datetime(2030, 1, 1, tzinfo=UTC))
+    assert json.loads(run(["explain", CALL, "--json"]).stdout)["now"].startswith("2030-01-01")
+
+
+def test_explain_with_data_of_a_folder(tmp_path: Path) -> None:
+    body = json.loads(Path(CALL).read_text(encoding="utf-8"))
+    entries = [entry for value in body.pop("prefetch").values() for entry in (value.get("entry") or ())]
+    call, data = tmp_path / "call.json", tmp_path / "bundle.json"
+    call.write_text(json.dumps(body), encoding="utf-8")
+    data.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}), encoding="utf-8")
+    assert_one_line_refusal(run(["explain", str(call), "--now", NOW]), "conditions")
+    result = run(["explain", str(call), "--now", NOW, "--data", str(data)])
+    assert "variant not-found" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param('{"hook": 1, "hook": 2}', ["call.json", "twice"], id="duplicate-key"),
+        pytest.param("{", ["call.json", "too early"], id="not-json"),
+        pytest.param("[]", ["call.json", "hook"], id="not-an-object"),
+        pytest.param('{"hook": "patient-view"}', ["call.json", "hook must be"], id="other-hook"),
+    ],
+)
+def test_explain_of_a_malformed_call(tmp_path: Path, content: str, words: list[str]) -> None:
+    path = tmp_path / "call.json"
+    path.write_text(content, encoding="utf-8")
+    assert_one_line_refusal(run(["explain", str(path), "--now", NOW]), *words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param([CALL, "--now", "yesterday"], ["--now", "time zone"], id="now"),
+        pytest.param(["nowhere.json"], ["nowhere.json", "check the path"], id="no-such-file"),
+        pytest.param([CALL, "--data", "nowhere"], ["nowhere", "check the path"], id="no-such-data"),
+        pytest.param([CALL, "--cards", "nowhere"], ["nowhere"], id="no-such-cards"),
+    ],
+)
+def test_explain_with_wrong_arguments(arguments: list[str], words: list[str]) -> None:
+    assert_one_line_refusal(run(["explain", *arguments]), *words)
+
+
+# replay
+
+
+def test_replay_of_what_is_as_stored(few: Path) -> None:
+    result = run(["replay", str(few)])
+    assert result.exit_code == 0, result.output
+    assert "2 calls to this installation, 0 differ" in result.stdout
+
+
+def test_replay_with_a_difference(few: Path, tmp_path: Path) -> None:
+    _break(few)
+    junit = tmp_path / "junit.xml"
+    result = run(["replay", str(few), "--json", "--junit", str(junit)])
+    assert result.exit_code == 1
+    shown = json.loads(result.stdout)
+    assert shown["differing"] == 2
+    assert shown["rows"][0]["differences"][0]["observed"] == "tissue-confirmed"
+    assert ElementTree.parse(junit).getroot().get("failures") == "2"
+
+
+def test_replay_update_shows_the_difference_and_stores_it(few: Path) -> None:
+    path = few / "patients" / "tissue-coded" / "expected.yaml"
+    before = path.read_text(encoding="utf-8")
+    _break(few)
+    result = run(["replay", str(few), "--update"])
+    assert result.exit_code == 0
+    assert "    - liver-stale\n    + tissue-confirmed" in result.stdout
+    assert str(path) in result.stderr
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_replay_against_a_service(monkeypatch: pytest.MonkeyPatch, few: Path) -> None:
+    seen: list[object] = []
+
+    def remote(calls: object, url: str, today: object) -> Report:
+        seen.extend((url, today))
+        return Report(url, ())
+
+    monkeypatch.setattr(cli, "replay_remote", remote)
+    monkeypatch.setattr(cli, "_now", lambda: datetime(2030, 1, 1, 23, tzinfo=UTC))
+    assert run(["replay", str(few), "--against", "http://127.0.0.1:1"]).exit_code == 0
+    assert seen == ["http://127.0.0.1:1", datetime(2030, 1, 1, tzinfo=UTC).date()]
+
+
+def test_replay_against_nobody(few: Path) -> None:
+    assert_one_line_refusal(run(["replay", str(few), "--against", "http://127.0.0.1:1"]), "is the service running")
+
+
+@pytest.mark.parametrize("option", [["--update"], ["--cards", "."]])
+def test_replay_against_cannot_change_the_other_side(few: Path, option: list[str]) -> None:
+    result = run(["replay", str(few), "--against", "http://127.0.0.1:1", *option])
+    assert result.exit_code == 2
+    assert "neither --update nor --cards" in result.stderr
+
+
+def test_replay_of_no_fixtures(tmp_path: Path) -> None:
+    assert_one_line_refusal(run(["replay", str(tmp_path)]), str(tmp_path), "name a fixtures folder")
+
+
+# reading
+
+
+class _Read:
+    def __init__(self, failures: tuple[str, ...]) -> None:
+        self.failures = failures
+
+    def text(self) -> str:
+        return "a table"
+
+    def as_json(self) -> dict[str, int]:
+        return {"texts": 3}
+
+
+@pytest.mark.parametrize(("failures", "exit_code"), [((), 0), (("one",), 1)])
+def test_reading(monkeypatch: pytest.MonkeyPatch, failures: tuple[str, ...], exit_code: int) -> None:
+    monkeypatch.setattr(cli, "read_labelled_texts", lambda folder, lexicon: _Read(failures))
+    shown = run(["reading", "texts"])
+    assert (shown.exit_code, shown.stdout) == (exit_code, "a table\n")
+    assert json.loads(run(["reading", "texts", "--json"]).stdout) == {"texts": 3}

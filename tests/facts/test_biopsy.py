@@ -1,0 +1,307 @@
+"""F6 biopsy_requested and F7 biopsy_declined_or_contraindicated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_service.facts.fact import Fact
+from cds_service.fhir.source import Completeness
+from tests.facts.cases import BROKEN, ICD, SNOMED, Json, coded, condition, days_ago, line, make_case, named
+
+LIVER_BIOPSY = coded(SNOMED, "86259008", "Biopsy of liver")
+PANCREAS_BIOPSY = coded(SNOMED, "274354007")
+KIDNEY_BIOPSY = named("Biopsy of kidney")
+PATIENT = {"reference": "Patient/p1"}
+REFUSED = named("Patient refused")
+UNSAFE = named("Liver biopsy contraindicated: uncorrectable coagulopathy")
+
+
+def request(code: Json = LIVER_BIOPSY, date: str = days_ago(5), status: str = "active", **more: Any) -> Json:
+    out: Json = {"resourceType": "ServiceRequest", "id": "s1", "status": status, "intent": "order", "code": code}
+    return out | ({"authoredOn": date} if date else {}) | more
+
+
+def appointment(status: str = "booked", start: str = days_ago(-4), **more: Any) -> Json:
+    out: Json = {
+        "resourceType": "Appointment",
+        "id": "ap1",
+        "status": status,
+        "serviceType": [LIVER_BIOPSY],
+        "participant": [{"actor": PATIENT}],
+    }
+    return out | ({"start": f"{start}T10:00:00Z"} if start else {}) | more
+
+
+def procedure(code: Json = LIVER_BIOPSY, date: str = days_ago(5), status: str = "completed", **more: Any) -> Json:
+    out: Json = {"resourceType": "Procedure", "id": "pr1", "status": status, "code": code}
+    return out | ({"performedDateTime": date} if date else {}) | more
+
+
+def requested(*resources: Json, searches: dict[str, Completeness] | None = None, drafts: tuple[Json, ...] = ()) -> Fact:
+    return make_case(*resources, searches=searches, drafts=drafts).fact("biopsy_requested")
+
+
+def declined(*resources: Json, searches: dict[str, Completeness] | None = None) -> Fact:
+    return make_case(*resources, searches=searches).fact("biopsy_declined_or_contraindicated")
+
+
+@pytest.mark.parametrize(
+    ("item", "state"),
+    [
+        pytest.param(request(), "yes", id="active-liver-biopsy"),
+        pytest.param(request(PANCREAS_BIOPSY), "yes", id="active-pancreas-biopsy"),
+        pytest.param(request(named("US-guided liver biopsy")), "yes", id="by-name"),
+        pytest.param(request(KIDNEY_BIOPSY), "no", id="another-organ"),
+        pytest.param(request(status="revoked"), "no", id="revoked"),
+        pytest.param(request(status="completed"), "no", id="completed"),
+        pytest.param(request(status=""), "no", id="no-status"),
+        pytest.param(request(doNotPerform=True), "no", id="not-to-do"),
+        pytest.param(request(date=days_ago(60)), "yes", id="sixty-days-old"),
+        pytest.param(request(date=days_ago(61)), "unknown:stale", id="older-than-its-window"),
+        pytest.param(request(date=""), "yes", id="undated"),
+        pytest.param(request(date=days_ago(-9)), "no", id="written-in-the-future"),
+        pytest.param(
+            request(date=days_ago(90), occurrenceDateTime=days_ago(-6)), "yes", id="old-but-planned-for-next-week"
+        ),
+        pytest.param(
+            request(date=days_ago(90), occurrencePeriod={"start": days_ago(70)}), "unknown:stale", id="planned-long-ago"
+        ),
+        pytest.param(appointment(), "yes", id="booked"),
+        pytest.param(appointment("cancelled"), "no", id="booking-cancelled"),
+        pytest.param(appointment("noshow"), "no", id="booking-missed"),
+        pytest.param(appointment(status=""), "no", id="booking-without-status"),
+        pytest.param(appointment(start=days_ago(70)), "unknown:stale", id="booking-long-past"),
+        pytest.param(
+            appointment(start="", requestedPeriod=[{"start": days_ago(-3)}]), "yes", id="booking-requested-period"
+        ),
+        pytest.param(appointment(start=""), "yes", id="booking-undated"),
+        pytest.param(appointment(serviceType=[], description="Liver biopsy, ultrasound"), "yes", id="booking-in-words"),
+        pytest.param(appointment(serviceType=[], description="Clinic review"), "no", id="booking-of-something-else"),
+    ],
+)
+def test_what_counts_as_requested(item: Json, state: str) -> None:
+    assert requested(item).state == state
+
+
+def test_a_booking_may_refer_to_its_request() -> None:
+    booked = appointment(
+        serviceType=[], basedOn=[{"reference": "ServiceRequest/s1"}, {"reference": "ServiceRequest/x"}]
+    )
+    fact = requested(booked, request(status="completed"))
+    assert fact.state == "yes"
+    assert line(fact, "Appointment/ap1").counted
+
+
+@pytest.mark.parametrize("status", ["draft", "active"])
+def test_draft_orders_count_though_not_selected(status: str) -> None:
+    draft = request(status=status) | {"subject": PATIENT}
+    case = make_case(drafts=(draft,), selections=())
+    assert case.fact("biopsy_requested").state == "yes"
+
+
+def test_a_revoked_draft_and_another_draft_do_not_count() -> None:
+    assert requested(drafts=(request(status="revoked"), {**request(KIDNEY_BIOPSY), "id": "s2"})).state == "no"
+
+
+def test_a_draft_that_is_also_on_record_is_listed_once() -> None:
+    assert len(requested(request(), drafts=(request(),)).evidence) == 1
+
+
+@pytest.mark.parametrize(
+    ("done", "state"),
+    [
+        pytest.param(procedure(), "no", id="procedure-completed"),
+        pytest.param(procedure(status="not-done"), "yes", id="procedure-not-done"),
+        pytest.param({"resourceType": "DiagnosticReport", "id": "d", "status": "final"}, "no", id="reported"),
+        pytest.param({"resourceType": "DiagnosticReport", "id": "d", "status": "registered"}, "yes", id="registered"),
+    ],
+)
+def test_a_fulfilled_request_is_over(done: Json, state: str) -> None:
+    assert requested(request(), done | {"basedOn": [{"reference": "ServiceRequest/s1"}]}).state == state
+    assert requested(request(), done | {"basedOn": [{"reference": "ServiceRequest/s2"}]}).state == "yes"
+
+
+def test_the_latest_request_gives_the_date() -> None:
+    fact = requested(request(), appointment(), request(date=days_ago(80)) | {"id": "s3"})
+    assert fact.as_of == days_ago(-4)
+    assert not line(fact, "ServiceRequest/s3").counted
+
+
+@pytest.mark.parametrize(
+    ("item", "state"),
+    [
+        pytest.param(procedure(status="not-done", statusReason=REFUSED), "yes", id="refused"),
+        pytest.param(procedure(status="stopped", statusReason=UNSAFE), "yes", id="stopped-as-unsafe"),
+        pytest.param(procedure(PANCREAS_BIOPSY, status="not-done", statusReason=REFUSED), "yes", id="pancreas-refused"),
+        pytest.param(
+            procedure(status="not-done", note=[{"text": "Patient declined"}]), "yes", id="refused-in-the-note"
+        ),
+        pytest.param(procedure(status="not-done"), "no", id="no-reason"),
+        pytest.param(
+            procedure(status="not-done", statusReason=named("Lesion not visualised")), "no", id="not-visualised-is-f8"
+        ),
+        pytest.param(procedure(status="not-done", statusReason=named("Equipment failure")), "no", id="equipment"),
+        pytest.param(procedure(statusReason=REFUSED), "no", id="done-after-all"),
+        pytest.param(procedure(KIDNEY_BIOPSY, status="not-done", statusReason=REFUSED), "no", id="another-organ"),
+        pytest.param(procedure(date="", status="not-done", statusReason=REFUSED), "yes", id="undated"),
+        pytest.param(
+            procedure(date=days_ago(61), status="not-done", statusReason=REFUSED), "unknown:stale", id="long-ago"
+        ),
+        pytest.param(procedure(date=days_ago(60), status="not-done", statusReason=REFUSED), "yes", id="in-the-window"),
+        pytest.param(procedure(date=days_ago(-9), status="not-done", statusReason=REFUSED), "no", id="in-the-future"),
+        pytest.param(
+            request(
+                status="revoked",
+                extension=[
+                    {
+                        "url": "http://hl7.org/fhir/StructureDefinition/request-statusReason",
+                        "valueCodeableConcept": REFUSED,
+                    }
+                ],
+            ),
+            "yes",
+            id="request-revoked-on-refusal",
+        ),
+        pytest.param(request(status="revoked", note=[{"text": "Patient declined"}]), "yes", id="revoked-note"),
+        pytest.param(request(status="revoked"), "no", id="request-revoked-without-reason"),
+        pytest.param(request(doNotPerform=True, reasonCode=[REFUSED]), "yes", id="request-not-to-do"),
+        pytest.param(request(reasonCode=[REFUSED]), "no", id="live-request"),
+        pytest.param(request(KIDNEY_BIOPSY, status="revoked", reasonCode=[REFUSED]), "no", id="revoked-other-organ"),
+    ],
+)
+def test_refusals_and_contraindications(item: Json, state: str) -> None:
+    assert declined(item).state == state
+
+
+def consent(provision: Any, status: str = "active", date: str = days_ago(5)) -> Json:
+    return {
+        "resourceType": "Consent",
+        "id": "k1",
+        "status": status,
+        "patient": PATIENT,
+        "dateTime": date,
+        "provision": provision,
+    }
+
+
+DENIED = {"type": "deny", "code": [LIVER_BIOPSY]}
+
+
+@pytest.mark.parametrize(
+    ("item", "state"),
+    [
+        pytest.param(consent(DENIED), "yes", id="denied"),
+        pytest.param(consent({"type": "permit", "provision": [DENIED]}), "yes", id="denied-as-an-exception"),
+        pytest.param(consent({"type": "permit", "code": [LIVER_BIOPSY]}), "no", id="permitted"),
+        pytest.param(consent({"type": "deny", "code": [KIDNEY_BIOPSY]}), "no", id="another-procedure"),
+        pytest.param(consent({"type": "deny"}), "no", id="denies-nothing-named"),
+        pytest.param(consent(DENIED, status="inactive"), "no", id="not-in-force"),
+        pytest.param(consent(DENIED, status=""), "no", id="no-status"),
+        pytest.param(consent(DENIED | {"period": {"end": days_ago(2)}}), "no", id="ended"),
+        pytest.param(consent(DENIED | {"period": {"end": days_ago(-2)}}), "yes", id="not-ended"),
+        pytest.param(consent(DENIED, date=days_ago(90)), "unknown:stale", id="long-ago"),
+        pytest.param(consent("x"), "no", id="junk"),
+    ],
+)
+def test_consents(item: Json, state: str) -> None:
+    assert declined(item).state == state
+
+
+def flag(code: Json, status: str = "active", start: str = days_ago(5), **more: Any) -> Json:
+    return {"resourceType": "Flag", "id": "f1", "status": status, "code": code, "period": {"start": start}} | more
+
+
+@pytest.mark.parametrize(
+    ("item", "state"),
+    [
+        pytest.param(flag(UNSAFE), "yes", id="flag"),
+        pytest.param(flag(named("Liver biopsy contraindicated")), "yes", id="flag-about-biopsy"),
+        pytest.param(flag(UNSAFE, "inactive"), "no", id="flag-inactive"),
+        pytest.param(flag(UNSAFE, ""), "no", id="flag-without-status"),
+        pytest.param(flag(UNSAFE, period={"start": days_ago(9), "end": days_ago(3)}), "no", id="flag-ended"),
+        pytest.param(flag(UNSAFE, start=days_ago(90)), "unknown:stale", id="flag-long-ago"),
+        pytest.param(flag(named("MRI contraindicated: pacemaker")), "no", id="flag-about-mri"),
+        pytest.param(flag(named("Thrombocytopenia, bleeding risk")), "no", id="flag-that-forbids-no-biopsy"),
+        pytest.param(flag(named("Fall risk")), "no", id="another-flag"),
+        pytest.param(condition(UNSAFE, recordedDate=days_ago(5)), "yes", id="condition"),
+        pytest.param(
+            condition(coded(ICD, "D68.9"), note=[{"text": "Liver biopsy contraindicated"}]), "yes", id="noted"
+        ),
+        pytest.param(condition(coded(ICD, "D68.9")), "no", id="coagulopathy-code-alone"),
+        pytest.param(condition(coded(ICD, "Z79.01")), "no", id="anticoagulant-alone"),
+        pytest.param(condition(UNSAFE, clinical="resolved"), "no", id="condition-resolved"),
+        pytest.param(condition(UNSAFE, verified="refuted"), "no", id="condition-refuted"),
+        pytest.param(condition(UNSAFE, recordedDate=days_ago(90)), "unknown:stale", id="condition-long-ago"),
+        pytest.param(condition(UNSAFE, onsetDateTime=days_ago(90)), "unknown:stale", id="condition-onset-long-ago"),
+    ],
+)
+def test_flags_and_conditions(item: Json, state: str) -> None:
+    assert declined(item).state == state
+
+
+def test_laboratory_values_never_make_it_yes() -> None:
+    inr: Json = {
+        "resourceType": "Observation",
+        "id": "o1",
+        "status": "final",
+        "code": coded("http://loinc.org", "6301-6"),
+        "effectiveDateTime": days_ago(1),
+        "valueQuantity": {"value": 4.5},
+    }
+    assert declined(inr).state == "no"
+
+
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [
+        pytest.param(procedure(date=days_ago(3)) | {"id": "pr2"}, "no", id="performed-later"),
+        pytest.param(procedure(date=days_ago(30)) | {"id": "pr2"}, "yes", id="performed-before"),
+        pytest.param(procedure(date="") | {"id": "pr2"}, "yes", id="performed-undated"),
+        pytest.param(procedure(KIDNEY_BIOPSY, date=days_ago(3)) | {"id": "pr2"}, "yes", id="another-organ"),
+    ],
+)
+def test_a_later_biopsy_ends_a_refusal(later: Json, state: str) -> None:
+    fact = declined(procedure(date=days_ago(10), status="not-done", statusReason=REFUSED), later)
+    assert fact.state == state
+    assert line(fact, "Procedure/pr1").counted is (state == "yes")
+
+
+def test_a_later_biopsy_ends_nothing_that_is_undated_or_does_not_hold() -> None:
+    undated = procedure(date="", status="not-done", statusReason=REFUSED)
+    void = procedure(date=days_ago(10), status="not-done") | {"id": "pr3"}
+    fact = declined(undated, void, procedure(date=days_ago(3)) | {"id": "pr2"})
+    assert fact.state == "yes"
+    assert "neither" in line(fact, "Procedure/pr3").why
+
+
+ASKED = ("serviceRequests", "appointments")
+RULED_OUT = ("procedures", "serviceRequests", "consents", "flags", "conditions")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("biopsy_requested", key) for key in ASKED] + [("biopsy_declined_or_contraindicated", key) for key in RULED_OUT],
+)
+def test_no_and_stale_need_every_search(name: str, key: str, how: Completeness) -> None:
+    old = request(date=days_ago(90)), procedure(date=days_ago(90), status="not-done", statusReason=REFUSED)
+    for resources in ((), old):
+        fact = make_case(*resources, searches={key: how}).fact(name)
+        assert fact.state == "unknown:not-searched"
+        assert fact.gaps == (f"{key}: was {how.value}",)
+        assert not line(fact, key).counted
+
+
+@pytest.mark.parametrize("key", ASKED)
+def test_a_request_keeps_its_value_and_names_the_gap(key: str) -> None:
+    fact = requested(request(), searches={key: Completeness.FAILED})
+    assert (fact.state, fact.gaps) == ("yes", (f"{key}: was failed",))
+
+
+@pytest.mark.parametrize("key", RULED_OUT)
+def test_a_refusal_keeps_its_value_and_names_the_gap(key: str) -> None:
+    refused = procedure(status="not-done", statusReason=REFUSED)
+    fact = declined(refused, searches={key: Completeness.FAILED})
+    assert (fact.state, fact.as_of, fact.gaps) == ("yes", days_ago(5), (f"{key}: was failed",))

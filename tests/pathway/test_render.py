@@ -1,0 +1,307 @@
+"""From a decision to cards: what stands in them, what never does, and that uuids name the finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from cds_service.facts.fact import Evidence, Fact
+from cds_service.facts.orders import Order, Orders
+from cds_service.fhir.source import Completeness
+from cds_service.hooks.call import HookCall
+from cds_service.pathway.card import Card
+from cds_service.pathway.content import Content
+from cds_service.pathway.decision import Decision, Outcome
+from cds_service.pathway.render import MOST_ITEMS, render_response
+from cds_service.record import Search
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+KEY = b"test key"
+CALL = HookCall("order-sign", "i", "p1", "Practitioner/d", "e1", None, (), {}, "")
+DRUG = Order(
+    "MedicationRequest/m1",
+    {"resourceType": "MedicationRequest", "id": "m1", "status": "draft"},
+    frozenset({"systemic_anticancer_drug"}),
+    frozenset({"drug.gemcitabine"}),
+    "gemcitabine <b>1 g</b>",
+    "",
+)
+FOLINIC = replace(DRUG, reference="MedicationRequest/m2", kinds=frozenset({"supportive_drug"}), label="folinic acid")
+SIGNED = replace(DRUG, reference="MedicationRequest/m3", resource={"status": "active"})
+NAMELESS = replace(DRUG, reference="urn:uuid:4", label="")
+OTHER = replace(DRUG, reference="MedicationRequest/m5", kinds=frozenset())
+
+
+def decision(rule: str, suggestions: tuple[str, ...] = (), **facts: Fact) -> Decision:
+    outcome = Outcome(
+        "tissue-before-systemic-therapy", "TissueBeforeSystemicTherapy", rule, rule, "", "warning", suggestions
+    )
+    drafts = (DRUG, FOLINIC, SIGNED, NAMELESS, OTHER)
+    orders = Orders("order-sign", drafts, (DRUG,), ())
+    known: Mapping[str, Fact] = MappingProxyType(
+        {
+            "tissue_confirmation": Fact("tissue_confirmation", "unknown", "not-found"),
+            "liver_metastases": Fact("liver_metastases", "yes", "imaging-definite"),
+            **facts,
+        }
+    )
+    return Decision("order-sign", orders, _complete(known), (outcome,), MappingProxyType({}))
+
+
+def _complete(known: Mapping[str, Fact]) -> Mapping[str, Fact]:
+    names = (
+        "pancreatic_cancer",
+        "pathology_pending",
+        "biopsy_requested",
+        "biopsy_declined_or_contraindicated",
+        "failed_ultrasound_biopsy",
+        "prior_systemic_therapy",
+        "other_primary_history",
+        "bleeding_risk",
+        "excluded_histology",
+        "under_eighteen",
+    )
+    return MappingProxyType({**{name: Fact(name, "no") for name in names}, **known})
+
+
+def card_of(
+    content: Content, decided: Decision, call: HookCall = CALL, now: datetime = NOW, key: bytes = KEY
+) -> dict[str, Any]:
+    cards: list[dict[str, Any]] = render_response(decided, content, call, now, key)["cards"]
+    assert len(cards) == 1
+    return cards[0]
+
+
+def test_a_card_has_the_attributes_that_clients_need(content: Content) -> None:
+    card = card_of(content, decision("not-found"))
+    assert (
+        card["summary"]
+        == "Liver metastases recorded, no confirming pathology found: obtain tissue before starting systemic therapy"
+    )
+    assert card["indicator"] == "warning"
+    assert card["source"]["topic"] == {
+        "system": content.pathway.card_system,
+        "code": "TissueBeforeSystemicTherapy",
+        "display": "Tissue before systemic therapy",
+    }
+    assert card["source"]["label"].endswith(content.pathway.version)
+    assert card["extension"] == {"cds-service.variant": "not-found"}
+    assert all(set(reason) == {"code", "system", "display"} for reason in card["overrideReasons"])
+    assert len(card["overrideReasons"]) == 8
+    assert all(link["type"] == "absolute" and link["url"].startswith("https://") for link in card["links"])
+    assert str(UUID(card["uuid"])) == card["uuid"]
+    assert "suggestions" not in card
+    assert "selectionBehavior" not in card
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "other-primary",
+        "conflict",
+        "later-line",
+        "accepted",
+        "ordered",
+        "pending",
+        "non-diagnostic",
+        "declared-only",
+        "unreadable",
+        "not-found",
+        "liver-unclear",
+        "could-not-check",
+    ],
+)
+def test_every_variant_ends_with_the_closing_sentence_and_shows_its_status(
+    content: Content, tissue_card: Card, rule: str
+) -> None:
+    card = card_of(content, decision(rule))
+    assert card["detail"].endswith(
+        "Advisory. Built from documents pending clinical review. Clinical judgement applies."
+    )
+    assert "Content status: draft, version 1.0.0, not yet reviewed by a clinician." in card["detail"]
+    assert tissue_card.rule(rule).lead in card["detail"]
+    assert len(card["summary"]) < 140
+    for word in content.pathway.banned:
+        assert word.lower() not in (card["summary"] + card["detail"]).lower()
+
+
+def test_a_suspected_level_changes_the_summary(content: Content) -> None:
+    card = card_of(content, decision("not-found", liver_metastases=Fact("liver_metastases", "yes", "imaging-suspected")))
+    assert card["summary"].startswith("Liver metastases suspected on imaging")
+
+
+def test_evidence_lines_say_what_date_status_source_quote_and_why(content: Content) -> None:
+    items = (
+        Evidence("DiagnosticReport/d1", "Liver <script>", "2026-01-02", "final", 'no "malignancy"', False, "negative"),
+        Evidence("DiagnosticReport/d2", "", "", "", "", True, "from text"),
+        Evidence("", "reports", "", "", "", False, "was not sent"),
+    )
+    detail = card_of(
+        content, decision("not-found", tissue_confirmation=Fact("tissue_confirmation", "unknown", "not-found", items))
+    )["detail"]
+    assert "**Pathology considered** (unknown, not-found)" in detail
+    assert (
+        '- DiagnosticReport/d1, 2026-01-02, final: Liver &lt;script&gt; "no \\"malignancy\\"" (did not count: negative)'
+        in detail
+    )
+    assert "- DiagnosticReport/d2, undated, no status:  (from text)" in detail.replace(":  (", ":  (")
+    assert "was not sent" not in detail
+
+
+def test_long_evidence_is_counted_not_cut_silently(content: Content) -> None:
+    items = tuple(Evidence(f"Condition/c{number}", "x") for number in range(MOST_ITEMS + 3))
+    detail = card_of(
+        content, decision("not-found", pancreatic_cancer=Fact("pancreatic_cancer", "yes", "confirmed", items))
+    )["detail"]
+    assert "- and 3 more" in detail
+    assert detail.count("Condition/c") == MOST_ITEMS
+
+
+def test_gaps_name_searches_exclusions_and_notes_once(content: Content) -> None:
+    base = decision(
+        "could-not-check",
+        tissue_confirmation=Fact("tissue_confirmation", "unknown", "not-searched", gaps=("reports: was not sent",)),
+    )
+    searches = {
+        "reports": Search("reports", Completeness.NOT_ATTEMPTED, ("was not sent",)),
+        "flags": Search("flags", Completeness.FAILED, ("answered an error",)),
+        "conditions": Search("conditions", Completeness.COMPLETE),
+    }
+    decided = replace(
+        base,
+        searches=MappingProxyType(searches),
+        orders=replace(base.orders, notes=("a selection matched no draft order",)),
+        outcomes=(replace(base.outcomes[0], not_ruled_out=("under_eighteen",)),),
+    )
+    detail = card_of(content, decided)["detail"]
+    block = detail.partition("**Not read or not certain**")[2]
+    assert block.count("reports: was not sent") == 1
+    assert "- search flags: answered an error" in block
+    assert "conditions" not in block
+    assert "- age could not be ruled out" in block
+    assert "- a selection matched no draft order" in block
+
+
+def test_orders_are_named_and_escaped(content: Content) -> None:
+    detail = card_of(content, decision("not-found"))["detail"]
+    assert "- MedicationRequest/m1: gemcitabine &lt;b&gt;1 g&lt;\\/b&gt;" in detail
+    assert not re.search(r"<[a-zA-Z/!]", detail)
+
+
+def test_suggestions_create_valid_drafts_with_references(content: Content) -> None:
+    facts = {
+        "pancreatic_cancer": Fact(
+            "pancreatic_cancer",
+            "yes",
+            "confirmed",
+            (Evidence("Condition/c1", "x"), Evidence("Condition/c2", "x", counted=False)),
+        ),
+        "liver_metastases": Fact(
+            "liver_metastases",
+            "yes",
+            "imaging-definite",
+            (Evidence("DiagnosticReport/ct", "x"), Evidence("Condition/c3", "x")),
+        ),
+    }
+    offered = tuple(sorted(content.templates))
+    card = card_of(content, decision("not-found", offered, **facts))
+    assert card["selectionBehavior"] == "at-most-one"
+    assert [suggestion["label"] for suggestion in card["suggestions"]] == [
+        content.templates[name].label for name in offered
+    ]
+    assert len({suggestion["uuid"] for suggestion in card["suggestions"]} | {card["uuid"]}) == len(offered) + 1
+    for suggestion in card["suggestions"]:
+        (action,) = suggestion["actions"]
+        resource = action["resource"]
+        assert (action["type"], bool(action["description"])) == ("create", True)
+        ServiceRequest.model_validate(resource)
+        assert resource["subject"] == {"reference": "Patient/p1"}
+        assert resource["encounter"] == {"reference": "Encounter/e1"}
+        assert resource["reasonReference"] == [{"reference": "Condition/c1"}]
+        assert resource["supportingInfo"] == [{"reference": "DiagnosticReport/ct"}]
+
+
+def test_a_call_without_encounter_gives_an_order_without_one(content: Content) -> None:
+    card = card_of(content, decision("not-found", ("liver-mri",)), replace(CALL, encounter_id=""))
+    resource = card["suggestions"][0]["actions"][0]["resource"]
+    assert "encounter" not in resource
+    assert "reasonReference" not in resource
+
+
+def test_removal_deletes_every_draft_of_the_regimen_and_nothing_else(content: Content) -> None:
+    card = card_of(content, decision("not-found", ("remove-draft-orders",)))
+    (suggestion,) = card["suggestions"]
+    assert suggestion["label"] == "Remove the draft drug orders until tissue is back"
+    assert [action["resourceId"] for action in suggestion["actions"]] == [
+        "MedicationRequest/m1",
+        "MedicationRequest/m2",
+    ]
+    assert [action["description"] for action in suggestion["actions"]] == [
+        "Remove the draft order gemcitabine b 1 g /b",
+        "Remove the draft order folinic acid",
+    ]
+    assert all(action["type"] == "delete" and "resource" not in action for action in suggestion["actions"])
+
+
+def test_nothing_to_delete_means_no_suggestion(content: Content) -> None:
+    base = decision("not-found", ("remove-draft-orders",))
+    assert "suggestions" not in card_of(content, replace(base, orders=replace(base.orders, drafts=(SIGNED, OTHER))))
+
+
+def test_a_nameless_draft_is_removed_by_its_reference(content: Content) -> None:
+    base = decision("not-found", ("remove-draft-orders",))
+    bare = replace(DRUG, label="")
+    card = card_of(content, replace(base, orders=replace(base.orders, drafts=(bare,))))
+    assert card["suggestions"][0]["actions"][0]["description"] == "Remove the draft order MedicationRequest/m1"
+
+
+def test_a_nameless_order_is_said_to_have_no_name(content: Content) -> None:
+    base = decision("not-found")
+    assert (
+        "no name given" in card_of(content, replace(base, orders=replace(base.orders, selected=(NAMELESS,))))["detail"]
+    )
+
+
+def test_silent_outcomes_are_not_rendered(content: Content) -> None:
+    base = decision("not-found")
+    silent = replace(base, outcomes=(replace(base.outcomes[0], silence="quiet-at-hook"),))
+    assert render_response(silent, content, CALL, NOW, KEY) == {"cards": []}
+
+
+def test_the_uuid_is_stable_within_a_day_and_follows_the_finding(content: Content) -> None:
+    base = decision("not-found")
+    uuid = card_of(content, base)["uuid"]
+    again = replace(base, orders=replace(base.orders, selected=(replace(DRUG, resource={"dose": 2}),)))
+    assert card_of(content, again, now=NOW + timedelta(hours=5))["uuid"] == uuid
+    different = [
+        card_of(content, base, replace(CALL, patient_id="p2")),
+        card_of(content, base, replace(CALL, user_id="")),
+        card_of(content, base, replace(CALL, encounter_id="")),
+        card_of(content, base, now=NOW + timedelta(days=1)),
+        card_of(content, base, key=b"other"),
+        card_of(
+            content,
+            replace(
+                base, orders=replace(base.orders, selected=(replace(DRUG, concepts=frozenset({"drug.cisplatin"})),))
+            ),
+        ),
+        card_of(content, decision("pending")),
+        card_of(
+            content,
+            decision(
+                "not-found",
+                liver_metastases=Fact(
+                    "liver_metastases", "yes", "imaging-definite", (Evidence("DiagnosticReport/new", "x"),)
+                ),
+            ),
+        ),
+    ]
+    assert len({uuid, *(card["uuid"] for card in different)}) == len(different) + 1

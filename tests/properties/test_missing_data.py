@@ -1,0 +1,170 @@
+"""Decision 29 over every stored patient: a failure never becomes an absence.
+
+Each search of each patient is answered by each kind of failure in turn. No fact that reads the search may then
+claim "no" or "not found", and no warning may rest on such a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_service.content_files import find_cards
+from cds_service.errors import DataUnavailable
+from cds_service.facts.registry import all_facts
+from cds_service.fhir.prefetch import PrefetchSource
+from cds_service.hooks import parse_call
+from cds_service.pathway.content import Content, load_content
+from cds_service.pathway.decision import Decision
+from cds_service.pathway.evaluate import evaluate
+from cds_service.replay.stored import StoredCall, load_stored
+
+FAILURES: Mapping[str, Any] = {
+    "outcome": {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]},
+    "error-entry": "error-entry",
+    "next": "next",
+    "total": "total",
+    "html": "<html><body>502</body></html>",
+    "foreign-entry": "foreign-entry",
+    "absent": None,
+}
+ABSENCES = ("no", "unknown:not-found", "unknown:stale")
+TISSUE_CARD = "tissue-before-systemic-therapy"
+
+# The closed list of decision 29: facts of a card whose unknown leaves a warning standing, because the warning does not
+# rest on their absence. The card's detail names what could not be read. `tissue_confirmation` is never among them.
+MAY_BE_UNKNOWN_IN_A_WARNING = {
+    (TISSUE_CARD, name)
+    for name in (
+        "excluded_histology",
+        "under_eighteen",
+        "prior_systemic_therapy",
+        "biopsy_declined_or_contraindicated",
+        "biopsy_requested",
+        "other_primary_history",
+        "failed_ultrasound_biopsy",
+        "mri_liver_done",
+        "mri_contraindicated",
+        "resectability",
+        "pathology_pending",
+        "bleeding_risk",
+    )
+}
+
+PATIENTS = [call for call in load_stored(Path("fixtures")) if call.name.startswith("patients/")]
+
+
+@pytest.fixture(scope="module")
+def content() -> Content:
+    return load_content(find_cards())
+
+
+def fail(prefetch: Mapping[str, Any], key: str, how: str) -> dict[str, Any]:
+    """The prefetch with one search failing; what it found stays in the answer where that kind of failure has one."""
+    changed = {name: value for name, value in prefetch.items() if name != key}
+    if how == "absent":
+        return changed
+    if how in ("outcome", "html"):
+        return {**changed, key: FAILURES[how]}
+    value = prefetch.get(key)
+    bundle = (
+        dict(value)
+        if isinstance(value, dict) and value.get("resourceType") == "Bundle"
+        else {"resourceType": "Bundle", "type": "searchset"}
+    )
+    entries = list(bundle.get("entry", []))
+    if how == "next":
+        bundle["link"] = [{"relation": "next", "url": "https://fhir.example.org/page2"}]
+    elif how == "total":
+        bundle["total"] = len(entries) + 5
+    elif how == "error-entry":
+        bundle["entry"] = [*entries, {"resource": FAILURES["outcome"], "search": {"mode": "outcome"}}]
+    else:
+        foreign = {"resourceType": "Observation", "id": "z", "subject": {"reference": "Patient/somebody-else"}}
+        bundle["entry"] = [*entries, {"resource": foreign, "search": {"mode": "match"}}]
+    return {**changed, key: bundle}
+
+
+def run(stored: StoredCall, body: Mapping[str, Any], content: Content) -> Decision | None:
+    """The decision, or None for 412."""
+    try:
+        call = parse_call(body, stored.hook)
+        return evaluate(call, PrefetchSource(call.prefetch, content.prefetch), content, stored.now)
+    except DataUnavailable:
+        return None
+
+
+def claims(decision: Decision, key: str) -> list[str]:
+    """Facts that read the search and yet claim an absence."""
+    specs = all_facts()
+    return [
+        f"{name}={fact.state}"
+        for name, fact in decision.facts.items()
+        if key in specs[name].searches and (fact.state in ABSENCES or fact.value == "no")
+    ]
+
+
+@pytest.mark.parametrize("stored", PATIENTS, ids=lambda stored: stored.title)
+def test_a_failure_never_becomes_an_absence(stored: StoredCall, content: Content) -> None:
+    body = stored.body(content.prefetch)
+    tried = 0
+    for key in content.prefetch:
+        if key == "patient":
+            continue
+        for how in FAILURES:
+            tried += 1
+            decision = run(stored, {**body, "prefetch": fail(body.get("prefetch", {}), key, how)}, content)
+            if decision is None:
+                assert key in content.pathway.required_searches or not run(stored, body, content)
+                continue
+            assert claims(decision, key) == [], f"{key} answered {how}"
+            for outcome in decision.shown:
+                if outcome.indicator in ("warning", "critical"):
+                    unknown = [
+                        name
+                        for name, fact in decision.facts.items()
+                        if fact.value == "unknown"
+                        and fact.reason == "not-searched"
+                        and key in all_facts()[name].searches
+                    ]
+                    resting = [name for name in unknown if (outcome.card_id, name) not in MAY_BE_UNKNOWN_IN_A_WARNING]
+                    assert resting == [], f"{key} answered {how}: {outcome.variant} rests on {resting}"
+    assert tried == (len(content.prefetch) - 1) * len(FAILURES)
+
+
+@pytest.mark.parametrize("stored", PATIENTS, ids=lambda stored: stored.title)
+def test_a_confirmed_tissue_stays_confirmed_whatever_else_fails(stored: StoredCall, content: Content) -> None:
+    body = stored.body(content.prefetch)
+    whole = run(stored, body, content)
+    if whole is None or "tissue_confirmation" not in whole.facts or whole.facts["tissue_confirmation"].state != "yes":
+        return
+    for key in content.prefetch:
+        for how in ("next", "total", "error-entry", "foreign-entry"):
+            decision = run(stored, {**body, "prefetch": fail(body["prefetch"], key, how)}, content)
+            assert decision is not None
+            assert decision.shown == (), f"{key} answered {how}"
+
+
+def test_order_and_repeats_of_entries_change_nothing(content: Content) -> None:
+    for stored in PATIENTS:
+        body = stored.body(content.prefetch)
+        whole = run(stored, body, content)
+        turned = {
+            key: {**value, "entry": [*reversed(value["entry"]), value["entry"][0]], "total": len(value["entry"])}
+            if isinstance(value, dict)
+            and value.get("entry")
+            and "total" in value
+            and value["total"] == len(value["entry"])
+            else value
+            for key, value in body.get("prefetch", {}).items()
+        }
+        other = run(stored, {**body, "prefetch": turned}, content)
+        assert (whole is None) == (other is None), stored.title
+        if whole is not None and other is not None:
+            assert other.outcomes == whole.outcomes, stored.title
+            assert {name: fact.state for name, fact in other.facts.items()} == {
+                name: fact.state for name, fact in whole.facts.items()
+            }, stored.title

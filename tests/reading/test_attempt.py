@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from cds_service.reading import AttemptReading, Lexicon, read_attempt
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        pytest.param("US guided liver biopsy. Lesion not seen.", "failed-visibility", id="not-seen"),
+        pytest.param(
+            "US guided liver biopsy. Lesion not seen, then seen and 2 cores taken.", "not-failed", id="sampled-later"
+        ),
+        pytest.param(
+            "US guided liver biopsy. 2 cores taken. A second lesion not seen.", "failed-visibility", id="sampled-first"
+        ),
+        pytest.param("US liver biopsy. Lesion not seen. Random cores taken.", "failed-visibility", id="random"),
+        pytest.param(
+            "US liver biopsy. Lesion not seen. Converted to CT, cores taken.", "failed-visibility", id="converted"
+        ),
+        pytest.param("US liver biopsy. Lesion not seen. Random cores.", "failed-visibility", id="random-not-taken"),
+        pytest.param("US liver biopsy. Random cores taken. Home.", "uninterpretable", id="random-only"),
+        pytest.param("US liver biopsy. Not seen. Two cores, background liver.", "failed-visibility", id="background"),
+        pytest.param("Liver biopsy. Lesion not seen.", "uninterpretable", id="guidance-not-said"),
+        pytest.param("US liver. Lesion not seen.", "uninterpretable", id="no-biopsy"),
+        pytest.param("US guided liver biopsy. Cores taken.", "not-failed", id="sampled"),
+        pytest.param("US guided liver biopsy. Patient declined.", "not-failed", id="refused"),
+        pytest.param("US guided liver biopsy. Lesion clearly seen.", "not-failed", id="seen"),
+        pytest.param("US guided renal biopsy. Lesion not seen.", "not-failed", id="other-organ"),
+        pytest.param("US guided renal and liver biopsy. Lesion not seen.", "failed-visibility", id="both-organs"),
+        pytest.param("Diagnostic US of the liver. Lesion not seen. Biopsy planned.", "not-failed", id="diagnostic"),
+        pytest.param(
+            "Diagnostic US, then US liver biopsy. Lesion not seen, no biopsy.", "failed-visibility", id="then-biopsy"
+        ),
+        pytest.param(
+            "US guided liver biopsy. Previously lesion not seen. Cores taken.", "not-failed", id="earlier-attempt"
+        ),
+        pytest.param("US guided liver biopsy.", "uninterpretable", id="no-outcome"),
+        pytest.param("", "uninterpretable", id="empty"),
+        pytest.param("History of renal biopsy.", "uninterpretable", id="other-organ-only-earlier"),
+    ],
+)
+def test_state(lexicon: Lexicon, text: str, state: str) -> None:
+    assert read_attempt(text, lexicon).state == state
+
+
+def test_quote_is_of_the_deciding_sentence(lexicon: Lexicon) -> None:
+    assert read_attempt("US liver biopsy. Lesion not seen. Home.", lexicon).quote == "Lesion not seen."
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param("liver not seen " * 9_000, id="long"), pytest.param("liver not seen " * 50, id="dense")]
+)
+def test_what_cannot_be_read_whole_is_not_failed(lexicon: Lexicon, text: str) -> None:
+    assert read_attempt(text, lexicon) == AttemptReading("uninterpretable", truncated=True)

@@ -1,0 +1,116 @@
+"""What a liver reading tells besides its state, and to which organ a statement is tied."""
+
+from __future__ import annotations
+
+import pytest
+
+from cds_service.reading import Lexicon, LiverReading, read_liver
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        pytest.param("Hepatic metastases.", "definite", id="organ-before"),
+        pytest.param("Metastases in the liver.", "definite", id="organ-after"),
+        pytest.param("Metastases, liver.", "definite", id="organ-somewhere-in-the-sentence"),
+        pytest.param("Liver: metastases. New deposits.", "definite", id="label"),
+        pytest.param("Liver enlarged. Metastases.", "definite", id="sentence-before"),
+        pytest.param("Lungs clear. Metastases.", "not-found", id="sentence-before-is-elsewhere"),
+        pytest.param("MRI liver\n\nMetastases.", "definite", id="title"),
+        pytest.param("Lung and liver metastases.", "definite", id="group-of-organs"),
+        pytest.param("Lung metastases. Liver normal.", "absent", id="other-organ"),
+        pytest.param("Liver with large nearby renal mass, metastases.", "uninterpretable", id="nearest-organ-before"),
+        pytest.param("Lungs: metastases.\nLiver: normal.", "absent", id="label-ends-with-its-line"),
+        pytest.param("No metastases.", "absent", id="no-organ-at-all"),
+        pytest.param("Brain: normal. No metastases.", "not-found", id="only-another-organ"),
+        pytest.param("Pancreas: mass. No metastases.", "absent", id="abdomen-was-seen"),
+        pytest.param("No metastases in chest or abdomen.", "absent", id="regions-with-the-abdomen"),
+        pytest.param("No pulmonary metastases.", "not-found", id="negation-elsewhere"),
+        pytest.param("Liver metastases are unlikely.", "absent-hedged", id="unlikely"),
+        pytest.param("Liver: probable cyst.", "absent-hedged", id="hedged-benign"),
+        pytest.param("Liver: possible cyst.", "indeterminate", id="possible-benign"),
+        pytest.param("Liver: cyst.", "absent", id="benign"),
+        pytest.param("Liver: no cyst.", "uninterpretable", id="benign-denied-says-nothing"),
+        pytest.param(
+            "Liver: lesion too small to characterise, likely a cyst.", "absent-hedged", id="small-but-likely-benign"
+        ),
+        pytest.param(
+            "Liver: lesion too small to characterise, metastasis not excluded.", "indeterminate", id="small-wins"
+        ),
+        pytest.param("Liver: indeterminate lesion.", "indeterminate", id="vague"),
+        pytest.param("Liver: 12 mm lesion.", "indeterminate", id="lesion-not-characterised"),
+        pytest.param("Liver: suspicious lesion.", "suspected", id="suspicious-lesion"),
+        pytest.param("Liver: lesion suspicious for a cyst.", "absent-hedged", id="suspected-benign"),
+        pytest.param("Liver: lesion unlikely.", "uninterpretable", id="unlikely-lesion"),
+        pytest.param("Liver: malignant lesion.", "suspected", id="malignant-is-not-metastatic"),
+        pytest.param("Liver: possible metastasis.", "indeterminate", id="possible"),
+        pytest.param("Liver: metastasis or cyst.", "indeterminate", id="either-or"),
+        pytest.param("Liver: metastasis, not cyst.", "definite", id="not-the-other"),
+        pytest.param("No new liver metastases.", "indeterminate", id="no-new"),
+        pytest.param(
+            "Liver: no new metastases in this examination. Metastases.", "definite", id="no-new-beside-definite"
+        ),
+        pytest.param("No new lung metastases.", "not-found", id="no-new-elsewhere"),
+        pytest.param("No new finding. Liver normal.", "absent", id="no-new-beside-normal"),
+        pytest.param("Liver: enlarged. Otherwise normal.", "absent", id="normal-under-the-label"),
+        pytest.param("Liver: enlarged. No focal lesion.", "absent", id="lesion-denied-under-the-label"),
+        pytest.param("The liver is enlarged. No focal lesion.", "absent", id="lesion-denied-after-the-liver"),
+        pytest.param("Liver lesion. Normal.", "indeterminate", id="normal-without-organ"),
+        pytest.param("Lungs: clear. No metastases. Pancreas: mass.", "absent", id="label-does-not-narrow-a-denial"),
+        pytest.param("Liver not seen.", "not-found", id="not-seen"),
+        pytest.param("Liver not assessed.", "not-found", id="not-assessed"),
+        pytest.param("Liver equivocal.", "indeterminate", id="equivocal"),
+        pytest.param("Liver steatosis.", "not-found", id="diffuse-only"),
+        pytest.param("Liver: see addendum.", "uninterpretable", id="liver-without-statement"),
+        pytest.param("Indication was liver metastases.", "not-found", id="only-asked"),
+        pytest.param("History: liver metastases.", "not-found", id="only-in-the-history"),
+        pytest.param("Zzz.", "uninterpretable", id="no-known-word"),
+        pytest.param("", "uninterpretable", id="empty"),
+        pytest.param(
+            "Preliminary: liver metastases.\nFindings: lungs clear.", "not-found", id="preliminary-is-not-read"
+        ),
+        pytest.param("Liver normal. No vague indeterminate lesion.", "absent", id="vague-denied"),
+        pytest.param("The liver is not normal.", "uninterpretable", id="normal-denied"),
+    ],
+)
+def test_state(lexicon: Lexicon, text: str, state: str) -> None:
+    assert read_liver(text, lexicon).state == state
+
+
+@pytest.mark.parametrize(
+    ("text", "multiple", "small"),
+    [
+        pytest.param("Multiple liver metastases.", True, False, id="multiple"),
+        pytest.param("Liver metastases x3.", True, False, id="counted"),
+        pytest.param("Solitary liver metastasis.", False, False, id="one"),
+        pytest.param("Liver metastasis 8 mm.", False, True, id="millimetres"),
+        pytest.param("Small liver metastasis.", False, True, id="small"),
+        pytest.param("Liver metastasis. Multiple liver cysts.", False, False, id="other-lesions-are-multiple"),
+        pytest.param(
+            "Liver metastasis seg II. Further liver metastases, several.", True, False, id="in-another-sentence"
+        ),
+    ],
+)
+def test_number_and_size(lexicon: Lexicon, text: str, multiple: bool, small: bool) -> None:
+    reading = read_liver(text, lexicon)
+    assert (reading.state, reading.multiple, reading.small) == ("definite", multiple, small)
+
+
+def test_impression_beats_findings_and_addendum_beats_both(lexicon: Lexicon) -> None:
+    findings = "Findings: liver lesion, possibly a metastasis.\n"
+    impression = "Impression: liver metastases.\n"
+    addendum = "Addendum: the liver lesions are haemangiomas.\n"
+    assert read_liver(findings, lexicon).state == "indeterminate"
+    assert read_liver(findings + impression, lexicon).state == "definite"
+    assert read_liver(findings + impression + addendum, lexicon).state == "absent"
+
+
+def test_quote_is_of_the_deciding_sentence(lexicon: Lexicon) -> None:
+    assert read_liver("Lungs clear. Two liver metastases. Nodes normal.", lexicon).quote == "Two liver metastases."
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param("liver metastases " * 9_000, id="long"), pytest.param("liver metastases " * 50, id="dense")]
+)
+def test_what_cannot_be_read_whole_is_not_definite(lexicon: Lexicon, text: str) -> None:
+    assert read_liver(text, lexicon) == LiverReading("uninterpretable", truncated=True)
