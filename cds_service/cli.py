@@ -51,6 +51,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader of our output left: click ends quietly
         except CdsError as error:
             raise _CannotError(str(error)) from None
         except OSError as error:
@@ -83,7 +85,7 @@ def serve(insecure: bool, as_json: bool, **options: str | None) -> None:
     given = {f"CDS_{name.upper()}": value for name, value in options.items()}
     config = read_config(os.environ, {**given, "CDS_INSECURE": "1" if insecure else None})
     if as_json:
-        shown = {**config.as_environ(), "CDS_UUID_KEY": "set" if os.environ.get("CDS_UUID_KEY") else "not set"}
+        shown = {**config.as_environ(), "CDS_UUID_KEY": "set" if config.has_own_key else "not set"}
         _print(shown)
         return
     run_server(config)
@@ -97,6 +99,8 @@ def serve(insecure: bool, as_json: bool, **options: str | None) -> None:
 def check(ctx: click.Context, mutants: bool, cards: Path | None, as_json: bool) -> None:
     """Prove the content: total, tested, short enough, safely worded. Exit 1 on a problem."""
     directory = cards or find_cards()
+    if not directory.is_dir():
+        raise ContentError(str(directory), "is not a directory: give the content directory")
     report = prove(directory)
     found: dict[str, Any] = {"problems": list(report.problems), "notes": list(report.notes)}
     lines = [*report.problems, *report.notes]
@@ -115,7 +119,7 @@ def check(ctx: click.Context, mutants: bool, cards: Path | None, as_json: bool) 
         lines += [f"survived: {survivor}" for survivor in survivors]
         counts = f"{tried.killed} killed, {tried.equivalent} equivalent, {len(survivors)} survived"
         lines.append(f"{tried.total} mutants: {counts}")
-    lines.append(f"{len(report.problems)} problems")
+    lines.append("1 problem" if len(report.problems) == 1 else f"{len(report.problems)} problems")
     _print(found if as_json else "\n".join(lines))
     ctx.exit(_FOUND if report.problems or survivors else 0)
 

@@ -56,6 +56,11 @@ class Config:
     log_level: str = "info"
 
     @property
+    def has_own_key(self) -> bool:
+        """Whether card uuids are keyed by a secret of this installation."""
+        return self.uuid_key != _DEVELOPMENT_KEY
+
+    @property
     def answers_loopback_only(self) -> bool:
         """Decision 9: no clients can be configured in this release, so only this machine is answered."""
         return not self.insecure
@@ -64,7 +69,7 @@ class Config:
     def warnings(self) -> tuple[str, ...]:
         """What an operator should hear at the start."""
         found = []
-        if self.uuid_key == _DEVELOPMENT_KEY:
+        if not self.has_own_key:
             found.append("CDS_UUID_KEY is not set: card uuids use a development key that everybody knows")
         if self.insecure:
             found.append("CDS_INSECURE is set: anybody who reaches this port is answered, without authentication")
@@ -78,7 +83,7 @@ class Config:
             "CDS_CARDS": str(self.cards),
             "CDS_MAX_BODY_BYTES": str(self.max_body_bytes),
             "CDS_CORS_ORIGINS": ",".join(self.cors_origins),
-            "CDS_UUID_KEY": "" if self.uuid_key == _DEVELOPMENT_KEY else self.uuid_key.decode(),
+            "CDS_UUID_KEY": self.uuid_key.decode() if self.has_own_key else "",
             "CDS_INSECURE": "1" if self.insecure else "",
             "CDS_LOG_LEVEL": self.log_level,
         }
@@ -100,13 +105,12 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
     ConfigError names the key that is wrong and says what it should be.
     """
     chosen = {key: value for key, value in (given or {}).items() if value is not None}
-    unknown = sorted(set(chosen).difference(DEFAULTS))
+    misspelt = {name for name in environ if name.startswith("CDS_")}
+    unknown = sorted((set(chosen) | misspelt).difference(DEFAULTS))
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting; known: {', '.join(DEFAULTS)}")
     text = {key: chosen.get(key, environ.get(key, default)).strip() for key, default in DEFAULTS.items()}
-    host = text["CDS_HOST"]
-    if not host:
-        raise ConfigError("CDS_HOST is empty: give the address to listen on, such as 127.0.0.1")
+    host = _address(text["CDS_HOST"])
     insecure = _flag("CDS_INSECURE", text["CDS_INSECURE"])
     if not is_loopback(host) and not insecure:
         raise ConfigError(
@@ -119,7 +123,7 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         cards=_cards(text["CDS_CARDS"]),
         max_body_bytes=_number("CDS_MAX_BODY_BYTES", text["CDS_MAX_BODY_BYTES"], _SMALLEST_BODY, _LARGEST_BODY),
         cors_origins=_origins(text["CDS_CORS_ORIGINS"]),
-        uuid_key=_uuid_key(text["CDS_UUID_KEY"], host),
+        uuid_key=_uuid_key(text["CDS_UUID_KEY"], insecure),
         insecure=insecure,
         log_level=_log_level(text["CDS_LOG_LEVEL"]),
     )
@@ -157,8 +161,18 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
-def _uuid_key(text: str, host: str) -> bytes:
-    if not text and is_loopback(host):
+def _address(text: str) -> str:
+    """The address to listen on; the server takes no names but this one."""
+    if text.lower() == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ConfigError("CDS_HOST must be the IP address to listen on, such as 127.0.0.1") from None
+
+
+def _uuid_key(text: str, insecure: bool) -> bytes:
+    if not text and not insecure:
         return _DEVELOPMENT_KEY
     if len(text) < _SHORTEST_KEY:
         raise ConfigError(f"CDS_UUID_KEY must be a secret of at least {_SHORTEST_KEY} characters, equal on all workers")

@@ -4,10 +4,11 @@
     +-- CallError            what the client sent
     |   +-- MalformedCall        400  not JSON, wrong types, wrong hook
     |   +-- UnknownService       404  no service with that id
-    |   +-- MethodNotAllowed     405  the path exists, the method does not
+    |   +-- NotFromHere          403  a caller that this installation does not answer
     |   +-- DataUnavailable      412  required data neither sent nor readable
     |   +-- CallTooLarge         413  body over the limit
     |   +-- UnsupportedBody      415  compressed body
+    |   +-- Overloaded           503  no place to compute came free in time
     +-- ContentError         a file in cards/ is wrong: stops the start, never reaches a client
     +-- ConfigError          a setting is wrong: stops the start, names the key
 
@@ -42,11 +43,11 @@ class UnknownService(CallError):
     issue_code = "not-found"
 
 
-class MethodNotAllowed(CallError):
-    """The path exists, but not with this method."""
+class NotFromHere(CallError):
+    """Development mode answers callers on the same machine alone (decision 9)."""
 
-    status = 405
-    issue_code = "not-supported"
+    status = 403
+    issue_code = "forbidden"
 
 
 class DataUnavailable(CallError):
@@ -68,6 +69,13 @@ class UnsupportedBody(CallError):
 
     status = 415
     issue_code = "not-supported"
+
+
+class Overloaded(CallError):
+    """More calls than can be computed; the client may try again (decision 30)."""
+
+    status = 503
+    issue_code = "transient"
 
 
 class ContentError(CdsError):

@@ -46,6 +46,9 @@ from cds_service.reading import read_attempt
 _SEARCHES = ("procedures", "reports")
 _LESION_SHOWN = frozenset({"definite", "suspected", "indeterminate"})
 _SECTIONAL = frozenset({"ct", "mri"})
+_NOT_OF_VISIBILITY = frozenset(
+    {"reason.refusal", "reason.contraindication", "reason.laboratory", "reason.other_stop"}
+)
 _DAY = timedelta(days=1)
 
 _Outcome = Literal["failed", "unsure", "unreadable", "not"]
@@ -144,6 +147,8 @@ def _failure(
     reasons = outcome or stop_reasons(resource, vocabulary)
     if "reason.not_visualised" in reasons:
         return True, "lesion not seen"
+    if is_done and outcome == {"reason.unsuccessful"} and not stop_reasons(resource, vocabulary) & _NOT_OF_VISIBILITY:
+        return True, "completed without success"
     if is_done and _missed_target(resource, when, findings, case):
         return True, "its sample was non-diagnostic"
     if read_attempt(_own_words(resource, case), case.lexicon).state == "failed-visibility":
@@ -167,11 +172,12 @@ def _own_words(resource: Resource, case: Case) -> str:
 def _missed_target(resource: Resource, when: When | None, findings: tuple[PathologyFinding, ...], case: Case) -> bool:
     """Whether the sample of this biopsy is non-diagnostic or normal liver; a named benign lesion is a diagnosis."""
     links = sample_links(resource, case)
-    ours = [finding for finding in findings if links & sample_links(finding.resource, case)]
+    standing = [finding for finding in findings if finding.state != "void"]
+    ours = [finding for finding in standing if links & sample_links(finding.resource, case)]
     if not ours and when is not None:
         ours = [
             finding
-            for finding in findings
+            for finding in standing
             if finding.site == "liver" and finding.date is not None and abs(finding.date.first - when.first) <= _DAY
         ]
     states = {finding.state for finding in ours if not finding.molecular and not finding.entity}

@@ -9,7 +9,8 @@ none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
 from cds_service.facts.biopsies import (
@@ -26,10 +27,11 @@ from cds_service.facts.biopsies import (
 from cds_service.facts.case import Case
 from cds_service.facts.fact import NOT_SEARCHED, STALE, Evidence, Fact
 from cds_service.facts.marks import with_mark
+from cds_service.facts.pathology_reports import pathology_findings
 from cds_service.facts.problems import problems_of
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
-from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, notes_of, vocabulary_of
+from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, notes_of, says_not_to, vocabulary_of
 from cds_service.fhir.shapes import (
     Concept,
     When,
@@ -49,6 +51,9 @@ from cds_service.record import Search
 _BOOKED = frozenset({"booked", "pending", "arrived", "checked-in"})
 _CARRIED_OUT = frozenset({"completed", "preliminary", "partial", "final", "amended", "corrected", "appended"})
 _PERFORMED = frozenset({"in-progress", "completed"})
+_SITES = {"liver": LIVER_BIOPSY, "pancreas": PANCREAS_BIOPSY}
+_UNCORRECTABLE = "cond.uncorrectable_coagulopathy"
+_BOOKING_GRACE = timedelta(days=1)
 _BIOPSIES = frozenset({"proc.liver_biopsy", "proc.pancreas_biopsy"})
 _ACCEPTED_REASONS = frozenset({"reason.refusal", "reason.contraindication"})
 
@@ -58,11 +63,12 @@ _DECLINED_SEARCHES = ("procedures", "serviceRequests", "consents", "flags", "con
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One item considered: whether it holds, held too long ago, or does not; and its evidence line."""
+    """One item considered: whether it holds, held too long ago, or does not; its line; of a request, when written."""
 
     verdict: Literal["yes", "stale", "no"]
     when: When | None
     line: Evidence
+    asked: When | None = None
 
 
 @fact(
@@ -100,13 +106,12 @@ def biopsy_declined_or_contraindicated(case: Case) -> Fact:
         and biopsy_of(resource, vocabulary).kinds
         and (when := performed_when(resource)) is not None
     ]
-    found = (
-        *_not_done(case, vocabulary),
-        *_revoked(case, vocabulary),
-        *_denied(case, vocabulary),
-        *_standing(case, vocabulary),
+    asked = [item.asked for item in _requests(case) if item.verdict == "yes" and item.asked is not None]
+    once = (*_not_done(case, vocabulary), *_revoked(case, vocabulary), *_denied(case, vocabulary))
+    items = (
+        *(_superseded(_superseded(item, performed, "performed"), asked, "requested") for item in once),
+        *(_superseded(item, performed, "performed") for item in _standing(case, vocabulary)),
     )
-    items = tuple(_superseded(item, performed) for item in found)
     return _settle("biopsy_declined_or_contraindicated", items, unfinished(case, _DECLINED_SEARCHES))
 
 
@@ -176,15 +181,16 @@ def _requests(case: Case) -> Iterator[_Item]:
         refusal = ""
         if status != "active":
             refusal = f"not an active request: {status or 'no status'}"
-        elif resource.get("doNotPerform") is True:
+        elif says_not_to(resource):
             refusal = "an instruction not to do it"
-        elif _is_fulfilled(resource, case):
-            refusal = "already carried out"
         elif authored is not None and authored.is_future(case.now):
             refusal = "written in the future"
         when = max((when for when in (planned, authored) if when is not None), key=lambda when: when.last, default=None)
+        if not refusal and (_is_fulfilled(resource, case) or _is_overtaken(biopsy, when, case)):
+            refusal = "already carried out"
         why = _named("requested", biopsy)
-        yield _item(resource, when, label_of(concepts_of(resource, "code")), refusal, why, case, window)
+        item = _item(resource, when, label_of(concepts_of(resource, "code")), refusal, why, case, window)
+        yield replace(item, asked=authored)
 
 
 def _is_fulfilled(request: Resource, case: Case) -> bool:
@@ -195,6 +201,25 @@ def _is_fulfilled(request: Resource, case: Case) -> bool:
         and name in {relative_reference(text) for text in reference_texts(done.get("basedOn"))}
         for done in case.record.of("Procedure", "DiagnosticReport")
     )
+
+
+def _is_overtaken(biopsy: Biopsy, when: When | None, case: Case) -> bool:
+    """Whether tissue of the same site was taken, or reported, after the request. An undated request ranks oldest."""
+    vocabulary = vocabulary_of(case)
+    taken = [
+        performed_when(resource)
+        for resource in with_mark(case, "Procedure", BIOPSY_MARKS)
+        if as_text(resource.get("status")) == "completed" and biopsy.kinds & biopsy_of(resource, vocabulary).kinds
+    ]
+    taken += [
+        finding.date
+        for finding in pathology_findings(case)
+        if _SITES.get(finding.site) in biopsy.kinds
+        and finding.state not in {"void", "future"}
+        and not (finding.molecular or finding.blood)
+    ]
+    past = [later for later in taken if later is not None and not later.is_future(case.now)]
+    return any(when is None or later.first > when.last for later in past)
 
 
 def _appointments(case: Case) -> Iterator[_Item]:
@@ -211,7 +236,10 @@ def _appointments(case: Case) -> Iterator[_Item]:
         status = as_text(resource.get("status"))
         refusal = "" if status in _BOOKED else f"not booked: {status or 'no status'}"
         periods = as_list(resource.get("requestedPeriod"))
-        when = _first_when(resource, "start") or (read_when(periods[0]) if periods else None)
+        start = _first_when(resource, "start")
+        if not refusal and start is not None and start.last < case.now - _BOOKING_GRACE:
+            refusal = "its time has passed"
+        when = start or (read_when(periods[0]) if periods else None)
         yield _item(resource, when, label_of(what), refusal, _named("booked", biopsy), case, window)
 
 
@@ -235,7 +263,7 @@ def _not_done(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
 def _revoked(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
     """Biopsy requests that were withdrawn, or that say not to do it, with the reason given."""
     for resource in with_mark(case, "ServiceRequest", BIOPSY_MARKS):
-        withdrawn = as_text(resource.get("status")) == "revoked" or resource.get("doNotPerform") is True
+        withdrawn = as_text(resource.get("status")) == "revoked" or says_not_to(resource)
         if not withdrawn or not biopsy_of(resource, vocabulary).kinds:
             continue
         given = [read_concept(item.get("valueCodeableConcept")) for item in extensions(resource, "statusReason")]
@@ -301,12 +329,12 @@ def _standing(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
 
 
 def _forbids_biopsy(names: frozenset[str]) -> bool:
-    """A contraindication in words, said of a biopsy: a coagulopathy or an anticoagulant alone may be corrected."""
-    return "reason.contraindication" in names and not _BIOPSIES.isdisjoint(names)
+    """A contraindication said of a biopsy, or an uncorrectable coagulopathy; one without that word may be corrected."""
+    return _UNCORRECTABLE in names or ("reason.contraindication" in names and not _BIOPSIES.isdisjoint(names))
 
 
-def _superseded(item: _Item, performed: Iterable[When]) -> _Item:
-    """A refusal or contraindication is over once a biopsy was performed after it."""
+def _superseded(item: _Item, performed: Iterable[When], what: str) -> _Item:
+    """A refusal or contraindication is over once a biopsy was performed, or asked for again, after it."""
     when = item.when
     if item.verdict == "no" or when is None or not any(later.first > when.last for later in performed):
         return item
@@ -316,6 +344,6 @@ def _superseded(item: _Item, performed: Iterable[When]) -> _Item:
         item.line.date,
         item.line.status,
         counted=False,
-        why="a biopsy was performed later",
+        why=f"a biopsy was {what} later",
     )
     return _Item("no", when, line)

@@ -1,4 +1,7 @@
-"""Bleeding risk data, shown beside advice to biopsy and never computed on (pathway F7, C1 evidence)."""
+"""Bleeding risk data, shown beside advice to biopsy and never computed on (pathway F7, C1 evidence).
+
+Values, anticoagulants and coagulopathies are listed; nothing follows from them but that there is something to look at.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ from collections.abc import Iterator
 from cds_service.facts.case import Case
 from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact
 from cds_service.facts.marks import with_mark
+from cds_service.facts.medications import drug_of
 from cds_service.facts.problems import problems_of
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
-from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
+from cds_service.facts.vocabulary import concepts_of, label_of, says_not_to, vocabulary_of
 from cds_service.fhir.shapes import When, as_object, as_text, read_number, read_when, type_and_id
 from cds_service.fhir.source import Resource
 
-_SEARCHES = ("observations", "conditions")
+_SEARCHES = ("observations", "conditions", "medicationRequests")
+_ANTICOAGULANT = "drug.anticoagulant"
 _LABORATORY = ("lab.inr", "lab.platelets")
 _VALUED = frozenset({"final", "amended", "corrected", "appended", "preliminary"})
 
@@ -28,7 +33,7 @@ _VALUED = frozenset({"final", "amended", "corrected", "appended", "preliminary"}
 def bleeding_risk(case: Case) -> Fact:
     """INR, platelets, anticoagulant use or a coagulopathy is on record; of each analyte the latest value is shown."""
     missing = unfinished(case, _SEARCHES)
-    lines = (*_laboratory(case), *_conditions(case))
+    lines = (*_laboratory(case), *_anticoagulants(case), *_conditions(case))
     evidence = (*lines, *evidence_of(missing))
     if any(line.counted for line in lines):
         return Fact("bleeding_risk", "yes", evidence=evidence, gaps=gaps_of(missing))
@@ -68,6 +73,21 @@ def _value(resource: Resource) -> str:
         return as_text(resource.get("valueString"))
     unit = as_text(quantity.get("unit")) or as_text(quantity.get("code"))
     return f"{as_text(quantity.get('comparator'))}{number:.10g} {unit}".strip()
+
+
+def _anticoagulants(case: Case) -> Iterator[Evidence]:
+    """Active orders and statements of an anticoagulant, by name: the verified codes hold none."""
+    vocabulary = vocabulary_of(case)
+    for kind in ("MedicationRequest", "MedicationStatement"):
+        named = {id(item) for item in with_mark(case, kind, (_ANTICOAGULANT,))}
+        for resource in case.record.of(kind):
+            if id(resource) not in named and "medicationReference" not in resource:
+                continue
+            drug = drug_of(resource, vocabulary)
+            is_live = as_text(resource.get("status")) == "active" and not says_not_to(resource)
+            if is_live and _ANTICOAGULANT in vocabulary.worded(drug):
+                when = read_when(resource.get("authoredOn")) or read_when(resource.get("dateAsserted"))
+                yield _line(resource, when, label_of(drug), "an anticoagulant, recognised by its name only")
 
 
 def _conditions(case: Case) -> Iterator[Evidence]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Case:
     """One call's question: the record, the orders, the content to read them with, and ``now`` (aware, UTC).
 
-    ``fact(name)`` computes a fact at most once.
+    ``fact(name)`` computes a fact at most once; ``memory`` is where ``once`` keeps what facts share.
     """
 
     record: PatientRecord
@@ -37,7 +37,7 @@ class Case:
     settings: Settings
     now: datetime
     _known: dict[str, Fact] = field(default_factory=dict, repr=False, compare=False)
-    _memory: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False, compare=False)
+    memory: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def fact(self, name: str) -> Fact:
         """The fact of that name; KeyError for a name that is not registered."""
@@ -48,13 +48,6 @@ class Case:
             if known.state not in spec.states or known.name != name:
                 raise ValueError(f"fact {name} answered {known.name}={known.state}, which it does not declare")
             self._known[name] = known
-        return known
-
-    def remember(self, key: tuple[object, ...], compute: Callable[[], T]) -> T:
-        """What ``compute`` gave for this key the first time in this call."""
-        if key not in self._memory:
-            self._memory[key] = compute()
-        known: T = self._memory[key]
         return known
 
     def known(self) -> dict[str, Fact]:
@@ -71,7 +64,11 @@ def once(function: Callable[[Case], T]) -> Callable[[Case], T]:
 
     @wraps(function)
     def remembered(case: Case) -> T:
-        return case.remember((function,), lambda: function(case))
+        memory = case.memory
+        if remembered not in memory:
+            memory[remembered] = function(case)
+        known: T = memory[remembered]
+        return known
 
     return remembered
 
@@ -81,6 +78,10 @@ def once_per_resource(function: Callable[[Resource, Case], T]) -> Callable[[Reso
 
     @wraps(function)
     def remembered(resource: Resource, case: Case) -> T:
-        return case.remember((function, id(resource)), lambda: function(resource, case))
+        memory, key = case.memory, (function, id(resource))
+        if key not in memory:
+            memory[key] = function(resource, case)
+        known: T = memory[key]
+        return known
 
     return remembered

@@ -8,17 +8,19 @@ from typing import Literal
 
 from cds_service.facts.case import Case
 from cds_service.facts.fact import NOT_FOUND, NOT_SEARCHED, UNINTERPRETABLE, Evidence, Fact
-from cds_service.facts.pathology_reports import PathologyFinding, name_of_cancer, pathology_findings
+from cds_service.facts.other_cancers import recorded_cancer, sampled_cancer, unknown_codes
+from cds_service.facts.pathology_reports import PathologyFinding, pathology_findings
 from cds_service.facts.problems import Problem, problems_of
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
-from cds_service.facts.spread import OF_THE_LIVER_ITSELF, says_liver_metastasis
+from cds_service.facts.spread import says_liver_metastasis
 from cds_service.facts.timeline import first_pancreatic_evidence
-from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, vocabulary_of
+from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
 from cds_service.fhir.shapes import Concept, When, as_list, as_object, as_text, read_when, type_and_id
 
 _PRIMARY = "cond.pancreas_primary"
 _MASS = "cond.pancreas_lesion_indeterminate"
+_STATED_MASS = "cond.pancreas_mass"
 _FROM_PANCREAS = "cond.metastasis_from_pancreas"
 _LIVER = "cond.liver_metastasis"
 _SPREAD = (
@@ -28,7 +30,7 @@ _SPREAD = (
     "cond.other_metastasis",
     "cond.peritoneal_metastasis",
 )
-_MASSES = (_MASS, "cond.liver_lesion_indeterminate")
+_MASSES = (_MASS, _STATED_MASS, "cond.liver_lesion_indeterminate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _sign(problem: Problem, spread: bool, case: Case) -> _Sign | None:
         level, quality, why = "suspected", "name-only", "recognised by its name only"
     elif _FROM_PANCREAS in problem.coded:
         level, quality, why = "suspected", "coded", "a metastasis from the pancreas, the primary is not recorded"
-    elif _MASS in problem.coded and _names_pancreatic_mass(problem, case):
+    elif _STATED_MASS in problem.coded or (_MASS in problem.coded and _names_pancreatic_mass(problem, case)):
         level, quality, why = "suspected", "coded", "a pancreatic mass"
     elif "cond.pancreas_neuroendocrine" in problem.coded:
         return _Sign("", problem.when, problem.line(False, "a neuroendocrine neoplasm"), label)
@@ -222,13 +224,22 @@ def _relevance(finding: PathologyFinding, case: Case) -> str:
         return "a molecular report"
     if finding.site == "pancreas":
         return ""
-    if finding.site not in _NEAR_SITES:
+    if finding.site not in _NEAR_SITES or _is_distant_lymphoma(finding, case):
         return "from a site that says nothing about this cancer"
     first = first_pancreatic_evidence(case)
     lead = timedelta(days=case.settings.pancreatic_evidence_lead)
     if first is not None and finding.date is not None and finding.date.last < first.first - lead:
         return "precedes this cancer"
     return ""
+
+
+def _is_distant_lymphoma(finding: PathologyFinding, case: Case) -> bool:
+    """Whether it is a lymphoma in a node far from the pancreas: another disease beside this cancer."""
+    words = vocabulary_of(case)
+    sample = words.follow(finding.resource.get("specimen"), finding.resource, "type")
+    places = (*sample, *concepts_of(finding.resource, "bodySite"), Concept((), finding.quote))
+    is_lymphoma = "cancer.lymphoma" in words.named((finding.label, finding.quote))
+    return is_lymphoma and finding.site != "liver" and "node.distant" in words.worded(places)
 
 
 def _histology_line(finding: PathologyFinding, why: str, decides: bool) -> Evidence:
@@ -265,10 +276,6 @@ def _why_not(problem: Problem) -> str:
     return "" if problem.is_current else "past disease"
 
 
-_OTHER = frozenset({"cond.other_malignancy", "cond.other_primary_to_pancreas", "cond.history_other_primary"})
-_NOT_COUNTED = frozenset({"cancer.skin_minor"})
-
-
 @fact(
     "other_primary_history",
     source="F14",
@@ -285,7 +292,7 @@ def other_primary_history(case: Case) -> Fact:
     cancers: dict[str, str] = {}
     dates: list[When] = []
     for problem in problems_of(case):
-        name = _other_cancer(problem, words)
+        name = recorded_cancer(problem, words)
         if not name:
             continue
         why = problem.void or ("diagnosis not confirmed" if problem.is_doubtful else "")
@@ -293,9 +300,11 @@ def other_primary_history(case: Case) -> Fact:
         if not why:
             _add(cancers, dates, name, problem.when)
     for finding in pathology_findings(case):
-        if finding.state == "other-primary":
-            lines.append(_histology_line(finding, f"final pathology of {finding.label}", decides=True))
-            _add(cancers, dates, finding.label, finding.date)
+        name = sampled_cancer(finding, words)
+        if name:
+            lines.append(_histology_line(finding, f"final pathology of {name}", decides=True))
+            _add(cancers, dates, name, finding.date)
+    lines += unknown_codes(case)
     missing = unfinished(case, ("conditions", "reports"), pathology_suffices=True)
     evidence = (*lines, *evidence_of(missing))
     if cancers:
@@ -319,18 +328,6 @@ def _add(cancers: dict[str, str], dates: list[When], name: str, when: When | Non
     known = cancers.get(name, "")
     cancers[name] = min(year, known) if year and known else year or known
     dates.extend([when] if when else [])
-
-
-def _other_cancer(problem: Problem, words: Vocabulary) -> str:
-    """Our name of the other cancer that a Condition records, "" if it records none."""
-    if problem.coded & _OTHER:
-        return ", ".join(dict.fromkeys(name_of_cancer(concept, words) for concept in problem.concepts))
-    named = sorted(name for name in problem.named if name.startswith("cancer.") and name not in _NOT_COUNTED)
-    if _LIVER in problem.named:
-        named = [name for name in named if name not in OF_THE_LIVER_ITSELF]
-    if not problem.coded_only_as() or ("cond.history_other_primary" not in problem.named and not named):
-        return ""
-    return ", ".join(name.partition(".")[2].replace("_", " ") for name in named) or label_of(problem.concepts)
 
 
 @fact(

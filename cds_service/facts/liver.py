@@ -151,9 +151,10 @@ def _attributed(item: LiverItem, diagnosis: LiverItem) -> LiverItem:
 
 def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding]) -> LiverItem:
     """A report on a specimen of the liver: malignant, hedged, a named benign lesion, or of no consequence here."""
-    levels: Mapping[str, Level] = {"confirmed": "pathology", "weak": "recorded"}
+    aside = "a molecular report" if finding.molecular else "a blood sample" if finding.blood else ""
+    levels: Mapping[str, Level] = {} if aside else {"confirmed": "pathology", "weak": "recorded"}
     why = {"confirmed": "malignant in a liver specimen", "weak": "points to malignancy without stating it firmly"}
-    level = levels.get(finding.state, "negative" if finding.entity else "")
+    level = levels.get(finding.state, "negative" if finding.entity and not aside else "")
     disputed = any(other.state == "non-diagnostic" and other.is_same_specimen(finding) for other in findings)
     if level == "pathology" and disputed:
         level = "disputed"
@@ -165,7 +166,7 @@ def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding
         finding.status,
         finding.quote,
         counted=False,
-        why=benign or why.get(finding.state) or finding.why or f"read as {finding.state}",
+        why=aside or benign or why.get(finding.state) or finding.why or f"read as {finding.state}",
     )
     return LiverItem(level, finding.date, line, quality=finding.source)
 

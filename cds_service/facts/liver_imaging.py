@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -28,6 +29,7 @@ from cds_service.reading import read_liver
 if TYPE_CHECKING:
     from cds_service.facts.case import Case
     from cds_service.facts.reports import Modality, Region, ReportStatus
+    from cds_service.facts.vocabulary import Vocabulary
 
 Level = Literal[
     "pathology", "disputed", "definite", "suspected", "recorded", "indeterminate", "unclear", "negative", ""
@@ -45,6 +47,8 @@ _POSITIVE = frozenset({"definite", "suspected", "indeterminate"})
 _METASTASIS = "cond.liver_metastasis"
 _LESION = frozenset({"cond.liver_lesion_indeterminate", "cond.liver_malignancy_ambiguous"})
 _CROSS_SECTIONAL = frozenset({"ct", "mri", "pet"})
+_DISTANT = ("mcode.distant_metastasis_present", "stage.m1")
+_SENTENCE_END = re.compile(r"\n|(?<=\.)\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,9 @@ def _of_report(resource: Resource, newer: Resource | None, case: Case) -> tuple[
     if when is not None and when.is_future(case.now):
         return (_because(blank, "dated in the future"),)
     region = report_region(resource, case)
-    return tuple(_settle(item, status, region) for item in _read(resource, blank, case))
+    return tuple(
+        _shown(_settle(item, status, region), region, resource, case) for item in _read(resource, blank, case)
+    )
 
 
 def _is_silent(resource: Resource, case: Case) -> bool:
@@ -165,9 +171,29 @@ def _settle(item: LiverItem, status: ReportStatus, region: Region) -> LiverItem:
         item = replace(_because(item, "its status is not known"), level="unclear")
     if item.level == "unclear" and region != "liver" and (region == "other" or item.modality not in _CROSS_SECTIONAL):
         return replace(item, level="")
-    if item.level == "negative" and region == "other":
-        return replace(_because(item, "an examination of another region"), level="")
     return item
+
+
+def _shown(item: LiverItem, region: Region, resource: Resource, case: Case) -> LiverItem:
+    """A negative only from an examination that shows the liver (pathway F3: the latest adequate CT or MRI)."""
+    if item.level != "negative" or region == "liver":
+        return item
+    if region == "other":
+        return replace(_because(item, "an examination of another region"), level="")
+    if _speaks_of_the_liver(item.line.quote, report_text(resource, case).text, case):
+        return item
+    return replace(_because(item, "not known to show the whole liver"), level="")
+
+
+def _speaks_of_the_liver(quote: str, text: str, case: Case) -> bool:
+    """Whether the deciding words, or another negative sentence, name the liver, and no part of it alone."""
+    words = vocabulary_of(case)
+    if "partial.liver" in words.named((text,)):
+        return False
+    return "site.liver" in words.named((quote,)) or any(
+        "site.liver" in words.named((sentence,)) and _LEVELS.get(read_liver(sentence, case.lexicon).state) == "negative"
+        for sentence in _SENTENCE_END.split(text)
+    )
 
 
 def _because(item: LiverItem, why: str) -> LiverItem:
@@ -175,22 +201,31 @@ def _because(item: LiverItem, why: str) -> LiverItem:
 
 
 def _of_observations(case: Case) -> Iterator[LiverItem]:
-    """Observations that no report holds: a distant metastasis with the liver as its site, or a coded liver finding."""
+    """Observations that no report holds: a distant metastasis (or M1) sited in the liver, or a liver finding."""
     words = vocabulary_of(case)
     held = {
         relative_reference(reference)
         for report in case.record.of("DiagnosticReport")
         for reference in reference_texts(report.get("result"))
     }
-    wanted = {_METASTASIS, "mcode.distant_metastasis_present", *_LESION}
+    wanted = {_METASTASIS, "mcode.distant_metastasis_present", "mcode.tnm_distant", *_LESION}
     for resource in with_mark(case, "Observation", wanted):
         codes = words.coded(concepts_of(resource, "code"))
         values = words.coded(concepts_of(resource, "valueCodeableConcept"))
+        if "mcode.tnm_distant" in codes:
+            values |= _category(resource, words)
         in_liver = "site.liver" in words.both(concepts_of(resource, "bodySite"))
-        metastasis = _METASTASIS in codes | values or ("mcode.distant_metastasis_present" in values and in_liver)
+        metastasis = _METASTASIS in codes | values or (in_liver and not values.isdisjoint(_DISTANT))
         if type_and_id(resource) in held or not (metastasis or (codes | values) & _LESION):
             continue
         yield _of_observation(resource, "recorded" if metastasis else "indeterminate", case)
+
+
+def _category(resource: Resource, words: Vocabulary) -> frozenset[str]:
+    """The category of distant metastasis in the value's text, displays or codes ("cM1", "M1 category")."""
+    values = concepts_of(resource, "valueCodeableConcept", "valueString")
+    codes = (coding.code for value in values for coding in value.codings)
+    return words.worded(values) | words.named(codes)
 
 
 def _of_observation(resource: Resource, level: Level, case: Case) -> LiverItem:

@@ -37,7 +37,11 @@ Marked = tuple[Resource, frozenset[str]]
 
 def marked(case: Case, kind: str) -> tuple[Marked, ...]:
     """The resources of a type that carry any mark, each with its marks."""
-    return case.remember(("marked", kind), lambda: _look(case, kind, _ELEMENTS[kind]))
+    key = ("marked", kind)
+    known: tuple[Marked, ...] | None = case.memory.get(key)
+    if known is None:
+        known = case.memory[key] = _look(case, kind, _ELEMENTS[kind])
+    return known
 
 
 def with_mark(case: Case, kind: str, wanted: Iterable[str]) -> tuple[Resource, ...]:

@@ -36,6 +36,9 @@ AGENTS = frozenset(
 SUPPORTIVE = frozenset({"drug.leucovorin"})
 """Modulators: they belong to a regimen and never make one (pathway 3.3)."""
 
+COUNSELLING = "service.counselling"
+"""Names of talks about a treatment, which are no treatment."""
+
 LOCAL_ROUTES = frozenset({"route.topical", "route.ophthalmic", "route.intravesical"})
 
 Purpose = Literal["none", "unclear", "this-cancer", "other-cancer"]
@@ -132,7 +135,18 @@ def _medications(resource: Resource, vocabulary: Vocabulary) -> Iterable[Concept
             yield from concepts_of(target, "code", "form")
             for ingredient in as_list(target.get("ingredient")):
                 yield from concepts_of(as_object(ingredient), "itemCodeableConcept")
+                yield from _named_ingredient(as_object(ingredient).get("itemReference"), (target, resource), vocabulary)
         yield Concept((), as_text(node.get("display")))
+
+
+def _named_ingredient(value: object, holders: Iterable[Resource], vocabulary: Vocabulary) -> Iterable[Concept]:
+    """The substance or product of an ingredient given by reference; a contained one stands in the outermost holder."""
+    node = as_object(value)
+    reference = as_text(node.get("reference"))
+    found = [vocabulary.resolve(reference, holder) for holder in holders if reference]
+    for target in found:
+        yield from concepts_of(target or {}, "code")
+    yield Concept((), as_text(node.get("display")))
 
 
 def _drugs(names: frozenset[str]) -> frozenset[str]:

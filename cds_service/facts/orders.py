@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds_service.facts.biopsies import biopsy_of
-from cds_service.facts.medications import AGENTS, MedicationUse, read_medication, read_purpose
-from cds_service.facts.vocabulary import Resolve, Vocabulary, concepts_of, label_of
+from cds_service.facts.medications import AGENTS, COUNSELLING, MedicationUse, read_medication, read_purpose
+from cds_service.facts.vocabulary import Resolve, Vocabulary, concepts_of, label_of, says_not_to
 from cds_service.fhir.shapes import (
     as_list,
     as_object,
@@ -84,9 +84,11 @@ _REQUESTS = frozenset(
         "Claim",
     }
 )
-_NOT_LIVE = frozenset({"cancelled", "revoked", "stopped", "completed", "entered-in-error"})
+_NOT_LIVE = frozenset({"cancelled", "canceled", "revoked", "stopped", "completed", "entered-in-error"})
 _CHEMOTHERAPY = frozenset({"regimen", "chemo_administration"})
 _OTHER_SERVICE = ("img.", "proc.", "lab.", "path.")
+_TREATMENT = "service.treatment"
+_INSTANTIATES = ("instantiatesCanonical", "instantiatesUri")
 
 
 def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
@@ -156,17 +158,30 @@ def _service(resource: Resource, vocabulary: Vocabulary) -> tuple[frozenset[str]
     what = concepts_of(resource, "code")
     coded, worded = vocabulary.coded(what), vocabulary.worded(what)
     names = coded | worded
+    details = _details(resource, vocabulary) if _TREATMENT in worded or not what else frozenset()
     if "img.mri_abdomen_liver" in names:
         return frozenset({LIVER_MRI}), names, f"MRI of the liver, {_source('img.mri_abdomen_liver' not in coded)}"
     if _is_treatment(coded):
         by_name = False
-    elif any(name.startswith(_OTHER_SERVICE) for name in names) or not _is_named_treatment(worded):
+    elif _is_other_service(names) or not (_is_named_treatment(worded) or _is_named_treatment(details)):
         return frozenset(), names, "not a kind of order that this pathway advises on"
     else:
         by_name = True
     if read_purpose(resource, vocabulary) == "other-cancer":
         return frozenset(), names, "its reason names another cancer"
-    return frozenset({SYSTEMIC_DRUG}), names, f"chemotherapy, {_source(by_name)}"
+    return frozenset({SYSTEMIC_DRUG}), names | details, f"chemotherapy, {_source(by_name)}"
+
+
+def _details(resource: Resource, vocabulary: Vocabulary) -> frozenset[str]:
+    """The drugs and regimens named by the details of an order, or by the plan that it instantiates."""
+    details = concepts_of(resource, "orderDetail")
+    plans = (as_text(plan) for name in _INSTANTIATES for plan in as_list(resource.get(name)))
+    found = vocabulary.both(details) | vocabulary.named(plans)
+    return frozenset(name for name in found if name in _CHEMOTHERAPY | AGENTS | {COUNSELLING})
+
+
+def _is_other_service(names: frozenset[str]) -> bool:
+    return any(name == COUNSELLING or name.startswith(_OTHER_SERVICE) for name in names)
 
 
 def _is_treatment(coded: frozenset[str]) -> bool:
@@ -180,10 +195,10 @@ def _is_named_treatment(worded: frozenset[str]) -> bool:
 
 def _not_live(resource: Resource) -> str:
     """Why nobody will act on an order, whatever it is for (pathway 3.3), or ""."""
-    status = as_text(resource.get("status"))
+    status = as_text(resource.get("status")).lower()
     if status in _NOT_LIVE:
         return f"not a live order: {status}"
-    return "an instruction not to do it" if resource.get("doNotPerform") is True else ""
+    return "an instruction not to do it" if says_not_to(resource) else ""
 
 
 def _is_foreign(resource: Resource, call: HookCall) -> bool:

@@ -22,9 +22,18 @@ from cds_service.facts.reports import (
     results_of,
     telling_reports,
 )
-from cds_service.facts.versions import same_keys, superseded
+from cds_service.facts.versions import is_correction, same_keys, superseded
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, vocabulary_of
-from cds_service.fhir.shapes import Concept, When, as_object, as_text, reference_texts, relative_reference, type_and_id
+from cds_service.fhir.shapes import (
+    Concept,
+    When,
+    as_object,
+    as_text,
+    read_when,
+    reference_texts,
+    relative_reference,
+    type_and_id,
+)
 from cds_service.fhir.source import Resource
 from cds_service.reading import PathologyReading, read_pathology
 
@@ -47,6 +56,8 @@ _ADENOCARCINOMA = "path.morphology_adenocarcinoma"
 _MALIGNANT = _FROM_PANCREAS | _METASTATIC | {"path.morphology", _ADENOCARCINOMA, "path.morphology_metastatic"}
 
 _TISSUE_MARKS = ("path.report", "mcode.histology_observation", "path.morphology")
+_BLOOD = "path.blood"
+_MALIGNANT_STATES = frozenset({"confirmed", "weak"})
 _CONTRADICTS = "its code and its words contradict each other"
 _SITES: Mapping[str, str] = {
     "site.liver": "liver",
@@ -68,6 +79,11 @@ class PathologyFinding:
     ``title`` the report's name; ``site``, ``label``, ``entity`` and ``quote`` as in the reading; ``source`` is "coded"
     or "from-text" ("" where nothing was read); ``same_as`` holds the keys of ``versions.same_keys``; ``why`` says in
     our words what is odd about it. A report malignant by code and not in words, or the reverse, gives two findings.
+
+    ``site`` "other" is an organ that says nothing by itself about this cancer, or one that is not known; only a
+    malignancy that the report itself ties to the pancreas (``names_pancreas``) means something there. A ``confirmed``
+    finding of site "other" without that tie is a cancer elsewhere. ``blood``: the sample was blood, whoever says so.
+    ``date`` is when the sample was taken, as far as known, ``issued`` when the report was.
     """
 
     reference: str
@@ -85,7 +101,19 @@ class PathologyFinding:
     same_as: frozenset[str] = frozenset()
     molecular: bool = False
     blood: bool = False
+    names_pancreas: bool = False
+    issued: When | None = None
     why: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is of an organ that says nothing about this cancer."""
+        return self.site == "other" and not self.names_pancreas
+
+    @property
+    def shown_date(self) -> When | None:
+        """The date to show: of a corrected report when the correction was issued, else ``date`` (decision 4)."""
+        return self.issued if self.issued is not None and is_correction(self.resource) else self.date
 
     def is_same_specimen(self, other: PathologyFinding) -> bool:
         """Whether both are about one specimen: a common Specimen or accession, or the same report (decision 4)."""
@@ -103,6 +131,7 @@ def pathology_findings(case: Case) -> tuple[PathologyFinding, ...]:
             kind: FindingKind = "report" if resource.get("resourceType") == "DiagnosticReport" else "document"
             taken.append((resource, kind, what))
     taken += [(resource, "observation", "pathology") for resource in _lone_observations(case)]
+    words = vocabulary_of(case)
     newer = superseded((resource for resource, _, _ in taken), case)
     out: list[PathologyFinding] = []
     for position, (resource, kind, what) in enumerate(taken):
@@ -116,6 +145,8 @@ def pathology_findings(case: Case) -> tuple[PathologyFinding, ...]:
             label_of(concepts_of(resource, "code", "type")),
             same_as=same_keys(resource, case),
             molecular=what == "molecular",
+            blood=_is_blood(resource, words),
+            issued=read_when(resource.get("issued")),
         )
         out.extend(_read(found, newer.get(position), case))
     return tuple(out)
@@ -131,9 +162,27 @@ def _lone_observations(case: Case) -> Iterable[Resource]:
     for resource in with_mark(case, "Observation", _TISSUE_MARKS):
         code = case.terms.concepts(_joined(concepts_of(resource, "code")))
         value = case.terms.concepts(_joined(concepts_of(resource, "valueCodeableConcept")))
-        ours = code & {"path.report", "mcode.histology_observation"} or value & {"path.morphology"}
+        ours = code & {"path.report", "mcode.histology_observation"} or (
+            value & {"path.morphology"} and _is_from_pathology(resource, case)
+        )
         if ours and type_and_id(resource) not in held and heading_of(resource, case) is not None:
             yield resource
+
+
+def _is_from_pathology(resource: Resource, case: Case) -> bool:
+    """Whether an observation is filed or named as pathology, or names its specimen: a mere morphology may be history."""
+    words = vocabulary_of(case)
+    titles = concepts_of(resource, "code", "category")
+    filed = "path.category" in words.coded(titles) or "path.report" in words.worded(titles)
+    return filed or bool(resource.get("specimen"))
+
+
+def _is_blood(resource: Resource, words: Vocabulary) -> bool:
+    """Whether the name of a report, or every specimen that it names, says that blood was examined (decision 16)."""
+    if _BLOOD in words.worded(concepts_of(resource, "code", "type")):
+        return True
+    specimens = words.follow(resource.get("specimen"), resource, "type")
+    return bool(specimens) and all(_BLOOD in words.worded((specimen,)) for specimen in specimens)
 
 
 def _joined(concepts: Iterable[Concept]) -> Concept:
@@ -142,21 +191,27 @@ def _joined(concepts: Iterable[Concept]) -> Concept:
 
 def _read(found: PathologyFinding, newer: Resource | None, case: Case) -> tuple[PathologyFinding, ...]:
     """One finding from a report; two if its code and its words contradict each other."""
+    special = _without_reading(found, newer, case)
+    return _read_final(found, case) if special is None else (_placed(special, "", vocabulary_of(case)),)
+
+
+def _without_reading(found: PathologyFinding, newer: Resource | None, case: Case) -> PathologyFinding | None:
+    """The finding from a report whose words do not matter; None if they do."""
     status = report_status(found.resource)
     ahead = found.date is not None and found.date.is_future(case.now)
     if status == "void":
-        return (replace(found, state="void", why="withdrawn"),)
+        return replace(found, state="void", why="withdrawn")
     if newer is not None:
-        return (replace(found, state="void", why=f"replaced by a newer version, {type_and_id(newer)}"),)
+        return replace(found, state="void", why=f"replaced by a newer version, {type_and_id(newer)}")
     if ahead:
-        return (replace(found, state="future" if status == "final" else "void", why="dated in the future"),)
+        return replace(found, state="future" if status == "final" else "void", why="dated in the future")
     if status == "pending":
-        return (replace(found, state="pending", why="not final"),)
+        return replace(found, state="pending", why="not final")
     if status == "unknown":
-        return (replace(found, state="uninterpretable", why="its status is not known"),)
+        return replace(found, state="uninterpretable", why="its status is not known")
     if found.kind == "document":
-        return (replace(found, state="unreadable", why="a document, not read automatically"),)
-    return _read_final(found, case)
+        return replace(found, state="unreadable", why="a document, not read automatically")
+    return None
 
 
 def _read_final(found: PathologyFinding, case: Case) -> tuple[PathologyFinding, ...]:
@@ -178,7 +233,8 @@ def _read_final(found: PathologyFinding, case: Case) -> tuple[PathologyFinding, 
         quote=reading.quote,
         source="from-text",
         molecular=found.molecular or reading.molecular,
-        blood=reading.blood,
+        blood=found.blood or reading.blood,
+        names_pancreas=reading.names_pancreas and reading.state in _MALIGNANT_STATES,
         why=_oddity(reading, said.unreadable),
     )
     kept = _weigh(coded, from_text, words.coded(concepts)) if coded else (from_text,)
@@ -197,7 +253,9 @@ def _coded(found: PathologyFinding, concepts: tuple[Concept, ...], words: Vocabu
         for concept in concepts:
             if words.coded((concept,)) & members:
                 label = "" if state == "confirmed" else name_of_cancer(concept, words)
-                return replace(found, state=state, label=label, quote=concept.label[:120], source="coded")
+                tied = state == "confirmed" and bool(words.coded((concept,)) & _FROM_PANCREAS)
+                quote = concept.label[:120]
+                return replace(found, state=state, label=label, quote=quote, source="coded", names_pancreas=tied)
     return None
 
 
@@ -220,7 +278,8 @@ def _weigh(coded: PathologyFinding, text: PathologyFinding, codes: frozenset[str
     Malignant by code and not by words (or the reverse) leaves two findings about one specimen, which F4 sees as a
     conflict. Two different histologies leave nothing that can be relied on.
     """
-    agreed = replace(coded, molecular=text.molecular, blood=text.blood)
+    tied = coded.names_pancreas or text.names_pancreas
+    agreed = replace(coded, molecular=text.molecular, blood=text.blood, names_pancreas=tied)
     if text.state == coded.state:
         return (replace(agreed, label=text.label or coded.label, quote=text.quote or coded.quote),)
     if text.state in {"weak", "uninterpretable"} or (coded.state, text.state) == ("other-primary", "confirmed"):
@@ -236,19 +295,35 @@ def _weigh(coded: PathologyFinding, text: PathologyFinding, codes: frozenset[str
 
 
 def _placed(found: PathologyFinding, said_site: str, words: Vocabulary) -> PathologyFinding:
-    """The finding with its site: the specimen's or the body site, else what the text says, else what the code says."""
+    """The finding with its site: by specimen and body site, else by its words, its name, its code.
+
+    A body site that is stated and not recognised is another organ, not an unstated one.
+    """
     resource = found.resource
-    specimens = (
-        *words.follow(resource.get("specimen"), resource, "type"),
-        *_collection_sites(resource, words),
-        *concepts_of(resource, "bodySite"),
-    )
-    known = words.coded(specimens) or words.worded(specimens)
-    sites = {site for name, site in _SITES.items() if name in known}
-    if len(sites) == 1:
-        return replace(found, site=sites.pop())
-    codes = words.coded(concepts_of(resource, "conclusionCode"))
-    return replace(found, site=said_site or ("liver" if "cond.liver_metastasis" in codes and not sites else ""))
+    types = words.follow(resource.get("specimen"), resource, "type")
+    places = (*_collection_sites(resource, words), *concepts_of(resource, "bodySite"))
+    sampled = _sites_in((*types, *places), words)
+    named = sampled or _sites_in(concepts_of(resource, "code", "type"), words)
+    if len(sampled) == 1:
+        site = min(sampled)
+    elif said_site or len(named) == 1:
+        site = said_site or min(named)
+    elif not sampled and "cond.liver_metastasis" in words.coded(concepts_of(resource, "conclusionCode")):
+        site = "liver"
+    else:
+        site = "other" if not sampled and any(_is_unknown_place(place, words) for place in places) else ""
+    return replace(found, site=site)
+
+
+def _sites_in(concepts: Iterable[Concept], words: Vocabulary) -> frozenset[str]:
+    """The sites that the concepts state, each by its code, else in its words."""
+    known = [words.coded((concept,)) & _SITES.keys() or words.worded((concept,)) for concept in concepts]
+    return frozenset(site for name, site in _SITES.items() if any(name in names for names in known))
+
+
+def _is_unknown_place(place: Concept, words: Vocabulary) -> bool:
+    """Whether a body site says something that is not recognised; the abdomen leaves the organ open."""
+    return bool(place.label) and "site.abdomen" not in words.both((place,))
 
 
 def _collection_sites(resource: Resource, words: Vocabulary) -> tuple[Concept, ...]:

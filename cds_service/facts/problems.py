@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from cds_service.facts.case import once
 from cds_service.facts.fact import Evidence
 from cds_service.facts.marks import marked
-from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
+from cds_service.facts.vocabulary import concepts_of, label_of, plain, vocabulary_of
 from cds_service.fhir.shapes import Concept, When, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
 
 if TYPE_CHECKING:
     from cds_service.facts.case import Case
 
-# How a widespread record system marks problems of a Hierarchical Condition Category: a notation, not a word of ours.
-_BILLING_MARK = re.compile(r"\((?:CMS[/-])?HCC\)", re.IGNORECASE)
 _CURRENT = frozenset({"", "active", "recurrence", "relapse"})
 _WITHDRAWN = frozenset({"refuted", "entered-in-error"})
 _DOUBTFUL = frozenset({"provisional", "differential", "unconfirmed"})
@@ -62,8 +60,8 @@ def problems_of(case: Case) -> tuple[Problem, ...]:
 
 
 def plain_names(concepts: Iterable[Concept]) -> tuple[str, ...]:
-    """The wordings of concepts without a risk-adjustment mark: "(HCC)" behind a problem is no liver cancer."""
-    return tuple(_BILLING_MARK.sub("", name) for concept in concepts for name in concept.names)
+    """The wordings of concepts without notations."""
+    return tuple(plain(name) for concept in concepts for name in concept.names)
 
 
 def _read(resource: Resource, case: Case) -> Problem:
@@ -82,7 +80,7 @@ def _read(resource: Resource, case: Case) -> Problem:
         type_and_id(resource),
         concepts,
         words.coded(concepts),
-        words.named(plain_names(concepts)),
+        words.worded(concepts),
         frozenset(name for name in sites if name.startswith("site.")),
         when,
         ", ".join(part for part in (clinical, verified) if part),
@@ -95,6 +93,11 @@ def _read(resource: Resource, case: Case) -> Problem:
 _DATES = ("onsetDateTime", "onsetPeriod", "recordedDate")
 
 
+def is_withdrawn(condition: Resource) -> bool:
+    """Whether a Condition is refuted or entered in error: what it says was never so."""
+    return _status(condition, "verificationStatus") in _WITHDRAWN
+
+
 def _status(resource: Resource, element: str) -> str:
     """The code of a status element, "" if it is absent."""
     for concept in concepts_of(resource, element):
@@ -102,3 +105,10 @@ def _status(resource: Resource, element: str) -> str:
             return coding.code.lower()
         return concept.text.lower()
     return as_text(resource.get(element)).lower()
+
+
+def carry_problems(earlier: Case, later: Case) -> None:
+    """Spare a case the reading of Conditions that an earlier one, on the same Conditions, has done."""
+    before, after = earlier.record.of("Condition"), later.record.of("Condition")
+    if len(before) == len(after) and all(map(operator.is_, before, after)):
+        later.memory[problems_of] = problems_of(earlier)

@@ -47,7 +47,7 @@ _MODALITIES: tuple[tuple[Modality, frozenset[str]], ...] = (
         "mri",
         frozenset({"img.mri_abdomen_liver", "img.mri_pancreas_mrcp", "img.mri_other_region", "img.modality_mri"}),
     ),
-    ("ct", frozenset({"img.ct_abdomen", "img.modality_ct"})),
+    ("ct", frozenset({"img.ct_abdomen", "img.ct_other_region", "img.modality_ct"})),
     ("us", frozenset({"img.us_abdomen_liver", "img.us_intraoperative_liver", "img.modality_us"})),
 )
 _SHOWS_LIVER = frozenset(
@@ -60,6 +60,7 @@ _SHOWS_LIVER = frozenset(
         "img.pet",
     }
 )
+_OTHER_REGION = frozenset({"img.ct_other_region", "img.mri_other_region"})
 _IMAGING = frozenset().union(*(members for _, members in _MODALITIES))
 _SAMPLING = frozenset({"proc.liver_biopsy", "proc.pancreas_biopsy", "proc.image_guided_biopsy_generic"})
 _HEAD = 300
@@ -212,7 +213,7 @@ def report_region(resource: Resource, case: Case) -> Region:
     known = vocabulary_of(case).both(concepts_of(resource, "code", "procedureCode"))
     if known & _SHOWS_LIVER:
         return "liver"
-    return "other" if "img.mri_other_region" in known else "unknown"
+    return "unknown" if known.isdisjoint(_OTHER_REGION) else "other"
 
 
 @once_per_resource

@@ -6,16 +6,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cds_service.facts.biopsies import BIOPSY_MARKS, biopsy_of, performed_when, reasons_in, sample_links
+from cds_service.facts.biopsies import biopsy_of, performed_when, reasons_in, sample_links
 from cds_service.facts.case import Case
 from cds_service.facts.fact import Evidence
-from cds_service.facts.marks import with_mark
+from cds_service.facts.marks import marks_in
 from cds_service.facts.pathology_reports import PathologyFinding
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, vocabulary_of
 from cds_service.fhir.shapes import When, as_object, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
+from cds_service.reading.lexicon import Lexicon
+from cds_service.reading.tokens import cut, flatten
 
 _SITES = frozenset({"site.liver", "site.pancreas", "site.node", "site.peritoneum", "site.biliary"})
+_SAMPLED = frozenset({"proc.peritoneal_biopsy", "proc.image_guided_biopsy_generic"})
+_SAMPLING_WORD = "word.biopsy"
+_NOT_TAKEN = frozenset({"reason.not_visualised", "reason.unsuccessful"})
 _NO_SAMPLE = frozenset({"unavailable", "unsatisfactory", "entered-in-error"})
 _NOT_REPORTS = frozenset({"void", "future"})
 _DAY = timedelta(days=1)
@@ -31,7 +36,7 @@ class Sample:
 
 
 def unreported_samples(case: Case, findings: Iterable[PathologyFinding]) -> tuple[Sample, ...]:
-    """Completed biopsies of liver or pancreas and tissue specimens that no pathology in the data belongs to.
+    """Completed biopsies that may bear on this cancer, and tissue specimens, that no pathology in the data belongs to.
 
     A specimen that belongs to a listed biopsy is not listed again.
     """
@@ -56,11 +61,11 @@ def unreported_samples(case: Case, findings: Iterable[PathologyFinding]) -> tupl
 def _taken(case: Case) -> Iterator[tuple[Resource, When | None, str, frozenset[str]]]:
     """What was taken: resource, date, name, sites (names of ``site.*`` without the prefix; empty if not stated)."""
     vocabulary = vocabulary_of(case)
-    for procedure in with_mark(case, "Procedure", BIOPSY_MARKS):
-        biopsy = biopsy_of(procedure, vocabulary)
-        if biopsy.kinds and as_text(procedure.get("status")) == "completed" and not _missed(procedure, vocabulary):
-            sites = frozenset(kind.removesuffix("_biopsy") for kind in biopsy.kinds)
-            yield procedure, performed_when(procedure), label_of(concepts_of(procedure, "code")), sites
+    for procedure in case.record.of("Procedure"):
+        if as_text(procedure.get("status")) == "completed":
+            sites = _sites_sampled(procedure, case)
+            if sites and not _missed(procedure, vocabulary):
+                yield procedure, performed_when(procedure), label_of(concepts_of(procedure, "code")), sites
     for specimen in case.record.of("Specimen"):
         collection = as_object(specimen.get("collection"))
         what = (*concepts_of(specimen, "type"), *concepts_of(collection, "bodySite"))
@@ -72,9 +77,30 @@ def _taken(case: Case) -> Iterator[tuple[Resource, When | None, str, frozenset[s
         yield specimen, when, label_of(what), sites
 
 
+def _sites_sampled(procedure: Resource, case: Case) -> frozenset[str]:
+    """The sites that may bear on this cancer and that a Procedure took tissue or cells from; empty if none."""
+    marks = marks_in(procedure, ("code", "bodySite"), case)
+    sites = frozenset({"site.peritoneum"}) if "proc.peritoneal_biopsy" in marks else marks & _SITES
+    if not sites and not any(mark.startswith("proc.") for mark in marks):
+        return sites
+    kinds = biopsy_of(procedure, vocabulary_of(case)).kinds
+    if kinds:
+        return frozenset(kind.removesuffix("_biopsy") for kind in kinds)
+    names = (name for concept in concepts_of(procedure, "code") for name in concept.names)
+    if marks & _SAMPLED or any(_tells_of_sampling(name, case.lexicon) for name in names):
+        return frozenset(site.removeprefix("site.") for site in sites)
+    return frozenset()
+
+
+def _tells_of_sampling(name: str, lexicon: Lexicon) -> bool:
+    naming = lexicon.naming
+    found = naming.index.find_all(cut(flatten(name), lexicon.spelling))
+    return any(_SAMPLING_WORD in naming.groups[match.kind] for match in found)
+
+
 def _missed(procedure: Resource, vocabulary: Vocabulary) -> bool:
-    """Whether the outcome of a completed biopsy says that the lesion was not reached."""
-    return "reason.not_visualised" in reasons_in(vocabulary.both(concepts_of(procedure, "outcome")))
+    """Whether the outcome of a completed biopsy says that the lesion was not reached, or nothing was taken."""
+    return not _NOT_TAKEN.isdisjoint(reasons_in(vocabulary.both(concepts_of(procedure, "outcome"))))
 
 
 def _is_ours(names: frozenset[str], collection: Resource) -> bool:

@@ -14,6 +14,7 @@ class Settings:
     """Every number a fact compares with. Days unless the name says otherwise; sources in pathway part 4."""
 
     pancreatic_evidence_lead: int
+    first_evidence_reach: int
     liver_suspected_window: int
     tissue_pending_window: int
     pending_report_window: int

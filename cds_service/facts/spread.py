@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from cds_service.facts.problems import Problem
+from cds_service.facts.problems import Problem, is_withdrawn
 from cds_service.facts.vocabulary import concepts_of, vocabulary_of
 from cds_service.fhir.shapes import as_object, as_text, extensions
 
@@ -35,7 +35,10 @@ def says_liver_metastasis(problem: Problem) -> Literal["coded", "name-only", ""]
 
 
 def origin_of(problem: Problem, case: Case) -> Origin:
-    """The primary that a secondary Condition names, by extension or in its own words; "" if it names none."""
+    """The primary that a secondary Condition names, by extension or in its own words; "" if it names none.
+
+    A link to a primary that was never so (refuted, entered in error) says nothing.
+    """
     known: frozenset[str] = problem.coded | problem.named
     words = vocabulary_of(case)
     for ending in _LINKS:
@@ -44,7 +47,7 @@ def origin_of(problem: Problem, case: Case) -> Origin:
             found = case.record.resolve(as_text(as_object(target).get("reference")), problem.resource)
             if found is None:
                 known |= words.both(words.follow(target, problem.resource, "code"))
-            else:
+            elif not is_withdrawn(found):
                 known |= words.both(concepts_of(found, "code"))
     if known & (_PANCREAS | {"cond.metastasis_from_pancreas"}):
         return "pancreas"

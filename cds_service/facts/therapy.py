@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Literal
 
 from cds_service.facts.case import Case
 from cds_service.facts.fact import INDETERMINATE, NOT_SEARCHED, Evidence, Fact
 from cds_service.facts.marks import with_mark
-from cds_service.facts.medications import AGENTS, Purpose, read_medication, read_purpose
+from cds_service.facts.medications import AGENTS, COUNSELLING, Purpose, read_medication, read_purpose
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.timeline import first_pancreatic_evidence
-from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, vocabulary_of
+from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, says_not_to, vocabulary_of
 from cds_service.fhir.shapes import When, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
 
@@ -109,7 +110,8 @@ def _procedures(procedures: Iterable[Resource], vocabulary: Vocabulary) -> Itera
     for resource in procedures:
         what = concepts_of(resource, "code")
         by_name = _CHEMOTHERAPY.isdisjoint(vocabulary.coded(what))
-        if by_name and _CHEMOTHERAPY.isdisjoint(vocabulary.worded(what)):
+        worded = vocabulary.worded(what)
+        if by_name and (COUNSELLING in worded or _CHEMOTHERAPY.isdisjoint(worded)):
             continue
         purpose = read_purpose(resource, vocabulary)
         refusal = "its reason names another cancer" if purpose == "other-cancer" else ""
@@ -118,8 +120,11 @@ def _procedures(procedures: Iterable[Resource], vocabulary: Vocabulary) -> Itera
 
 def _judge(treatment: _Treatment, case: Case) -> tuple[_Verdict, Evidence, bool]:
     """Whether a treatment was given for this cancer long enough ago, its line, and whether its own reason says so."""
-    when = _when(treatment.resource)
+    began, asserted = _when(treatment.resource), read_when(treatment.resource.get("dateAsserted"))
+    when = began or asserted
     verdict, why = _verdict(treatment, when, case)
+    if verdict == "given" and began is None:
+        verdict, why = _undated(treatment, asserted)
     line = Evidence(
         type_and_id(treatment.resource),
         treatment.label,
@@ -139,13 +144,31 @@ def _verdict(treatment: _Treatment, when: When | None, case: Case) -> tuple[_Ver
         return "not", refusal
     if when is not None and when.is_future(case.now):
         return "not", "dated in the future"
-    if when is not None and not when.is_older_than(case.settings.prior_therapy_minimum_age, case.now):
-        return "not", f"not more than {case.settings.prior_therapy_minimum_age} days ago"
+    recent = _recent(when, case)
+    if recent is not None:
+        return recent
     if status not in _GIVEN[kind]:
         return "unsure", "ordered or begun, but nothing shows that it was given"
     if treatment.purpose == "this-cancer":
-        return "given", "given for this cancer" if when else "given for this cancer, undated"
+        return "given", "given for this cancer"
     return _reasonless(when, case)
+
+
+def _recent(when: When | None, case: Case) -> tuple[_Verdict, str] | None:
+    """The verdict on what was not certainly given longer ago than the least age; None if it was, or is undated."""
+    age = case.settings.prior_therapy_minimum_age
+    if when is None or when.is_older_than(age, case.now):
+        return None
+    if (case.now.astimezone(UTC).date() - when.first.date()).days > age:
+        return "unsure", f"its date does not tell whether it was more than {age} days ago"
+    return "not", f"not more than {age} days ago"
+
+
+def _undated(treatment: _Treatment, asserted: When | None) -> tuple[_Verdict, str]:
+    """When it was asserted, it had begun: enough for a treatment of this cancer; without that nothing is known."""
+    if asserted is not None and treatment.purpose == "this-cancer":
+        return "given", "given for this cancer, by the day on which it was asserted"
+    return "unsure", "nothing tells when it was given"
 
 
 def _never_given(resource: Resource, kind: str, status: str, case: Case) -> str:
@@ -154,7 +177,7 @@ def _never_given(resource: Resource, kind: str, status: str, case: Case) -> str:
         return "not given"
     if as_text(resource.get("intent")) in _NO_ORDER:
         return "a plan or proposal, not an order"
-    if resource.get("doNotPerform") is True:
+    if says_not_to(resource):
         return "an instruction not to give it"
     if type_and_id(resource) in {order.reference for order in case.orders.drafts}:
         return "is an order of this call"
@@ -168,6 +191,8 @@ def _reasonless(when: When | None, case: Case) -> tuple[_Verdict, str]:
     diagnosed = first_pancreatic_evidence(case)
     if when is None or diagnosed is None:
         return "unsure", "names no reason, and dates do not show that it followed the diagnosis"
+    if when.last.date() >= diagnosed.first.date() > when.first.date():
+        return "unsure", "its date does not tell whether it followed the diagnosis"
     if when.last < diagnosed.first:
         return "not", "given before the first evidence of this cancer"
     return "given", "given after the first evidence of this cancer"

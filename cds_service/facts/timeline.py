@@ -2,11 +2,69 @@
 
 from __future__ import annotations
 
-from cds_service.facts.case import Case
+from collections.abc import Iterator
+from datetime import timedelta
+
+from cds_service.facts.case import Case, once
+from cds_service.facts.liver_imaging import imaging_reports
+from cds_service.facts.pathology_reports import pathology_findings
+from cds_service.facts.reports import report_date, report_status, report_text
 from cds_service.fhir.shapes import When, read_when
+from cds_service.reading.document import read_document
+from cds_service.reading.lexicon import Lexicon
+from cds_service.reading.scope import judge
+
+_DENIED = frozenset({"negated", "unlikely", "aside"})
+_TUMOUR = frozenset({"malignant", "malignant-noun"})
+_LESION = frozenset({"lesion", "suspect-lesion"})
 
 
+@once
 def first_pancreatic_evidence(case: Case) -> When | None:
-    """The earliest date among the items that F1 rests on; None if all of them are undated."""
+    """The earliest date among the items that F1 rests on and the reports that name the tumour; None if none is dated.
+
+    Pathology that proves it dates this cancer however old it is. An imaging report is trusted within the reach of
+    the settings only: an older one may speak of something else.
+    """
     dates = (read_when(line.date) for line in case.fact("pancreatic_cancer").evidence if line.counted)
-    return min((when for when in dates if when is not None), key=lambda when: when.first, default=None)
+    known = [when for when in dates if when is not None]
+    known += [
+        found.date
+        for found in pathology_findings(case)
+        if found.state in {"confirmed", "weak"}
+        and not found.blood
+        and (found.site == "pancreas" or found.names_pancreas)
+        and found.date is not None
+    ]
+    known.extend(_shown(case, _first(known)))
+    return _first(known)
+
+
+def _first(dates: list[When]) -> When | None:
+    return min(dates, key=lambda when: when.first, default=None)
+
+
+def _shown(case: Case, first: When | None) -> Iterator[When]:
+    """The dates of final imaging, not older than the reach before the first evidence or today, that shows the tumour."""
+    latest = first.first if first else case.now
+    oldest = latest - timedelta(days=case.settings.first_evidence_reach)
+    for report, newer in imaging_reports(case):
+        when = report_date(report, case)
+        if when is None or newer is not None or report_status(report) != "final" or not oldest <= when.first < latest:
+            continue
+        if names_pancreatic_tumour(report_text(report, case).text, case.lexicon):
+            yield when
+
+
+def names_pancreatic_tumour(text: str, lexicon: Lexicon) -> bool:
+    """Whether a sentence of a report names the pancreas together with a mass or a malignancy, and denies neither."""
+    document = read_document(text, lexicon.spelling, lexicon.headings, lexicon.abbreviations)
+    for sentence in document.sentences:
+        span = (document.words, sentence.start, sentence.end)
+        stated = judge(document.words, sentence, lexicon.pathology.find(*span))
+        shown = judge(document.words, sentence, lexicon.liver.find(*span))
+        kinds = {item.match.kind for item in stated if _DENIED.isdisjoint(item.effects)}
+        seen = {item.match.kind for item in shown if _DENIED.isdisjoint(item.effects)}
+        if "organ-own" in kinds and (kinds & _TUMOUR or seen & _LESION):
+            return True
+    return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cds_service.facts.case import Case
 from cds_service.facts.declarations import declared_tissue
@@ -19,7 +19,6 @@ from cds_service.facts.registry import fact
 from cds_service.facts.samples import unreported_samples
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.timeline import first_pancreatic_evidence
-from cds_service.facts.vocabulary import concepts_of, vocabulary_of
 from cds_service.fhir.shapes import When
 
 _TISSUE_SEARCHES = ("conditions", "reports", "documents", "observations", "procedures", "specimens", "carePlans")
@@ -54,7 +53,6 @@ _STANDINGS: Mapping[str, tuple[str, str]] = {
     "excluded-histology": ("", "reports another histology"),
 }
 _DENIALS = frozenset({"non-diagnostic", "other-primary", "excluded-histology"})
-_SITES_OF_THIS_CANCER = frozenset({"site.liver", "site.pancreas", "site.node", "site.peritoneum", "site.biliary"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,8 @@ def tissue_confirmation(case: Case) -> Fact:
     ``as_of`` is the date of the latest deciding item; ``label`` the other primary when there is one.
     """
     findings = pathology_findings(case)
-    earliest = _earliest(case)
-    items = [_of_finding(finding, earliest, case) for finding in findings]
+    since = _since(case)
+    items = [_of_finding(finding, since, case) for finding in findings]
     items += [_Item(WEAK if line.counted else "", None, line, quality=DECLARED) for line in declared_tissue(case)]
     items += [
         _Item(PENDING if sample.is_recent else "", sample.when, sample.line)
@@ -136,7 +134,8 @@ def pathology_pending(case: Case) -> Fact:
     A preliminary report that nobody closed within its window is ``uninterpretable``.
     """
     findings = pathology_findings(case)
-    items = [_of_pending(finding, case) for finding in findings if finding.state == PENDING]
+    since = _since(case)
+    items = [_of_finding(finding, since, case) for finding in findings if finding.state == PENDING]
     items += [
         _Item(PENDING if sample.is_recent else "", sample.when, sample.line)
         for sample in unreported_samples(case, findings)
@@ -161,32 +160,49 @@ def pathology_pending(case: Case) -> Fact:
     return Fact("pathology_pending", "no", evidence=evidence)
 
 
-def _earliest(case: Case) -> When | None:
-    """The first evidence of this cancer, moved back by the lead that old tissue is allowed."""
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """From when on tissue may be of this cancer; ``is_known`` if anything dates it; ``before`` says why not earlier."""
+
+    start: datetime
+    is_known: bool
+    before: str
+
+
+def _since(case: Case) -> _Since:
+    """The first evidence of this cancer, moved back by the lead for tissue; where nothing dates it, today by the reach."""
     first = first_pancreatic_evidence(case)
-    if first is None:
-        return None
-    lead = timedelta(days=case.settings.pancreatic_evidence_lead)
-    return replace(first, first=first.first - lead)
+    if first is not None:
+        lead = timedelta(days=case.settings.pancreatic_evidence_lead)
+        return _Since(first.first - lead, True, "precedes this cancer")
+    reach = case.settings.first_evidence_reach
+    before = f"older than {reach} days, and nothing dates this cancer"
+    return _Since(case.now - timedelta(days=reach), False, before)
 
 
-def _of_finding(finding: PathologyFinding, earliest: When | None, case: Case) -> _Item:
-    if finding.state == PENDING:
+def _of_finding(finding: PathologyFinding, since: _Since, case: Case) -> _Item:
+    """One report weighed by what it says, where it is from, and whether it may be of this cancer by its date."""
+    if finding.state == PENDING and not finding.blood:
         item = _of_pending(finding, case)
     else:
-        standing, why = _standing(finding)
-        item = _item(finding, standing, why)
+        item = _item(finding, *_standing(finding))
     if not item.standing:
         return item
-    if _is_elsewhere(finding, case):
+    if finding.is_elsewhere:
         return _item(finding, "", "from a site that says nothing about this cancer")
-    if earliest is None or finding.date is None or finding.date.last >= earliest.first:
+    is_ours = finding.site == "pancreas" or finding.names_pancreas
+    if finding.date is None or finding.date.last >= since.start:
+        if since.is_known or is_ours:
+            return item
+        reach = case.settings.first_evidence_reach
+        return _because(item, f"{item.line.why}; nothing dates this cancer, tissue of the last {reach} days counts")
+    if not is_ours:
+        return _item(finding, STALE, since.before)
+    if item.standing != CONFIRMED or not since.is_known:
         return item
-    if finding.site != "pancreas":
-        return _item(finding, STALE, "precedes this cancer")
-    if item.standing == CONFIRMED:
-        return _item(finding, CONFIRMED, "earlier tissue of this cancer; recurrent liver lesions not sampled")
-    return item
+    if finding.site == "liver":
+        return _item(finding, CONFIRMED, "earlier tissue, names the pancreas as its origin")
+    return _item(finding, CONFIRMED, "earlier tissue of this cancer; recurrent liver lesions not sampled")
 
 
 def _of_pending(finding: PathologyFinding, case: Case) -> _Item:
@@ -212,34 +228,22 @@ def _standing(finding: PathologyFinding) -> tuple[str, str]:
     return _STANDINGS.get(finding.state) or (UNINTERPRETABLE, finding.why or "could not be read automatically")
 
 
-def _is_elsewhere(finding: PathologyFinding, case: Case) -> bool:
-    """Whether an item is of an organ that says nothing about this cancer.
-
-    A malignancy of another organ whose own words tie it to this cancer, or call it a metastasis, is read as such.
-    """
-    if finding.state in ("confirmed", "weak") and finding.source == "from-text":
-        return False
-    if finding.site:
-        return finding.site == "other"
-    vocabulary = vocabulary_of(case)
-    known = vocabulary.both(concepts_of(finding.resource, "code", "type", "bodySite"))
-    known |= vocabulary.both(vocabulary.follow(finding.resource.get("specimen"), finding.resource, "type"))
-    return "site.other" in known and _SITES_OF_THIS_CANCER.isdisjoint(known)
-
-
 def _item(finding: PathologyFinding, standing: str, why: str) -> _Item:
+    shown = finding.shown_date
+    others = (("dated", finding.date), ("issued", finding.issued))
+    named = [f"{what} {when.text}" for what, when in others if when and shown and when.text != shown.text]
     line = Evidence(
         finding.reference,
         finding.title,
-        finding.date.text if finding.date else "",
+        shown.text if shown else "",
         finding.status,
         finding.quote,
         counted=bool(standing),
-        why=why,
+        why="; ".join((why, *named)),
     )
     return _Item(
         standing,
-        finding.date,
+        shown,
         line,
         finding.label,
         finding.source,
@@ -248,13 +252,20 @@ def _item(finding: PathologyFinding, standing: str, why: str) -> _Item:
     )
 
 
+def _because(item: _Item, why: str) -> _Item:
+    return replace(item, line=replace(item.line, why=why))
+
+
 def _specimen_keys(finding: PathologyFinding) -> frozenset[str]:
     """Keys that two items share only if they are about the same specimen or are one report (decision 4)."""
     return frozenset(key for key in finding.same_as if key.startswith(("id:", "identifier:", "specimen:")))
 
 
 def _with_conflicts(items: list[_Item]) -> list[_Item]:
-    """Final reports that disagree about one specimen, and a declaration against negative reports, become conflicts."""
+    """Final reports that disagree about one specimen, and weak evidence against negative reports, become conflicts.
+
+    A negative sample does not undo a proof from another sample, but no proof stands on weak evidence alone.
+    """
     positive = [item for item in items if item.standing in (CONFIRMED, WEAK)]
     contested = {
         id(item)
@@ -264,13 +275,13 @@ def _with_conflicts(items: list[_Item]) -> list[_Item]:
         for item in (one, other)
     }
     negative = [item for item in items if item.standing == NON_DIAGNOSTIC]
-    if positive and negative and all(item.quality == DECLARED for item in positive):
+    if positive and negative and all(item.standing == WEAK for item in positive):
         contested |= {id(item) for item in (*positive, *negative)}
     return [_contested(item) if id(item) in contested else item for item in items]
 
 
 def _contested(item: _Item) -> _Item:
-    return replace(item, standing=CONFLICT, line=replace(item.line, why=f"{item.line.why}; other records disagree"))
+    return replace(_because(item, f"{item.line.why}; other records disagree"), standing=CONFLICT)
 
 
 def _latest(items: Iterable[_Item]) -> _Item:

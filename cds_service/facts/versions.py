@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _CORRECTED = frozenset({"amended", "corrected", "appended"})
 
 
+def is_correction(resource: Resource) -> bool:
+    """Whether a report says that it amends an earlier version of itself."""
+    return as_text(resource.get("status")).lower() in _CORRECTED
+
+
 def same_keys(resource: Resource, case: Case) -> frozenset[str]:
     """Keys that tell the same report or specimen: id, identifiers, accession, specimens, basedOn.
 
@@ -90,7 +95,7 @@ def _version(resource: Resource, place: int, case: Case) -> _Version:
         frozenset(f"id:{relative_reference(found)}" for item in named for found in reference_texts(item)),
         issued.last.isoformat() if issued else "",
         int(number) if number.isascii() and number.isdecimal() and len(number) <= _LONGEST_NUMBER else 0,
-        as_text(resource.get("status")).lower() in _CORRECTED,
+        is_correction(resource),
     )
 
 

@@ -6,6 +6,7 @@ which of them it rests on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from cds_service.reading.lexicon import Lexicon
 
 _NONE: frozenset[str] = frozenset()
+# A widespread record system marks problems of a Hierarchical Condition Category with "(HCC)", which is no liver cancer;
+# and what an apostrophe cuts off ("women's 1 a day") is no drug called S-1.
+_NOTATION = re.compile(r"\((?:[A-Z]{2,4}[/-])?HCC\)|(?<=\w)['\u2019]s\b", re.IGNORECASE)
 Resolve = Callable[[str, Resource], Resource | None]
 """Finds what a literal reference names; the second argument is the resource that holds the reference."""
 
@@ -41,11 +45,11 @@ class Vocabulary:
         return found
 
     def named(self, texts: Iterable[str]) -> frozenset[str]:
-        """The names that the lexicon recognises in short texts."""
+        """The names that the lexicon recognises in short texts, notations apart."""
         found = _NONE
         for text in texts:
             if text:
-                found = found | self.lexicon.names(text)
+                found = found | self.lexicon.names(plain(text))
         return found
 
     def worded(self, concepts: Iterable[Concept]) -> frozenset[str]:
@@ -80,6 +84,17 @@ def concepts_of(resource: Resource, *elements: str) -> tuple[Concept, ...]:
     if len(elements) == 1:
         return read_concepts(resource.get(elements[0]))
     return tuple(concept for name in elements for concept in read_concepts(resource.get(name)))
+
+
+def plain(text: str) -> str:
+    """A text without notations that read like words of ours: risk-adjustment marks and possessive endings."""
+    return _NOTATION.sub("", text)
+
+
+def says_not_to(resource: Resource) -> bool:
+    """Whether an order is an instruction not to do it; some clients send the flag as a string."""
+    flag = resource.get("doNotPerform")
+    return flag is True or as_text(flag).lower() == "true"
 
 
 def notes_of(resource: Resource) -> tuple[str, ...]:

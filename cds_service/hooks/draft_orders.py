@@ -9,7 +9,7 @@ from typing import Any
 from cds_service.errors import MalformedCall
 from cds_service.fhir.shapes import as_list, as_text
 from cds_service.fhir.source import Entry
-from cds_service.hooks.fields import read_bare_id, read_object, read_optional_text, read_user
+from cds_service.hooks.fields import read_bare_id, read_encounter, read_object, read_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def read_order_context(context: Mapping[str, Any], selections: tuple[str, ...] |
     return OrderContext(
         patient_id=read_bare_id(context.get("patientId"), "context.patientId"),
         user_id=read_user(context.get("userId")),
-        encounter_id=read_optional_text(context.get("encounterId"), "context.encounterId"),
+        encounter_id=read_encounter(context.get("encounterId")),
         selections=selections,
         drafts=read_draft_orders(context.get("draftOrders")),
     )

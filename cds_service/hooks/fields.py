@@ -9,7 +9,7 @@ from typing import Any
 from cds_service.errors import MalformedCall
 from cds_service.fhir.shapes import as_text, relative_reference
 
-_BARE_ID = re.compile(r"[^\s/\x00-\x1f\x7f]{1,1024}")
+_BARE_ID = re.compile(r"[A-Za-z0-9._~|:=-]{1,1024}")
 _TYPE_AND_ID = re.compile(r"[A-Z][A-Za-z]{1,63}/[^\s/\x00-\x1f\x7f]{1,1024}")
 
 
@@ -47,6 +47,12 @@ def read_bare_id(value: object, name: str) -> str:
     if _BARE_ID.fullmatch(text):
         return text
     raise MalformedCall(f"{name} must be a bare id, without resource type, slash or blank")
+
+
+def read_encounter(value: object) -> str:
+    """The bare id of the encounter, also from ``Encounter/id``; "" for a missing or odd one, as for the user."""
+    text = relative_reference(read_optional_text(value, "context.encounterId")).removeprefix("Encounter/")
+    return text if _BARE_ID.fullmatch(text) else ""
 
 
 def read_user(value: object) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from cds_service.pathway.condition import Condition, holds, leaves
+from cds_service.pathway.condition import Condition, States, holds, leaves
 
 Indicator = Literal["info", "warning", "critical", "none"]
 QUIET = "none"
@@ -38,6 +38,10 @@ class Rule:
     lead: str = ""
     line: int = 0
 
+    def summary(self, states: States) -> str:
+        """The wording that fits the states; the last one fits always."""
+        return next(wording.text for wording in self.summaries if holds(wording.when, states))
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
@@ -47,6 +51,14 @@ class Suggestion:
     rules: tuple[str, ...]
     when: Condition
     line: int = 0
+
+
+class Choice(NamedTuple):
+    """What a card comes to in some states: the deciding rule (or requirement, exclusion), templates, summary text."""
+
+    decided: str
+    suggestions: tuple[str, ...]
+    summary: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +92,7 @@ class Card:
         """The rule with that id."""
         return next(rule for rule in self.rules if rule.id == rule_id)
 
-    def decide(self, states: Mapping[str, str]) -> str:
+    def decide(self, states: States) -> str:
         """The id of the deciding rule, or of the requirement or exclusion that silences; "" if the table has a gap."""
         for name in self.requires:
             if not states[name].startswith("yes"):
@@ -93,11 +105,16 @@ class Card:
                 return rule.id
         return ""
 
-    def suggest(self, rule_id: str, states: Mapping[str, str]) -> tuple[str, ...]:
+    def suggest(self, rule_id: str, states: States) -> tuple[str, ...]:
         """The templates that the card offers for a rule in these states, in order."""
         return tuple(
             offered.template for offered in self.suggestions if rule_id in offered.rules and holds(offered.when, states)
         )
+
+    def choose(self, states: States) -> Choice:
+        """Rule, suggestions and summary in one; remembered, as the same states come again and again."""
+        names = (*self.deciding_facts(), *self.wording_facts())
+        return _choose(self, names, tuple(states[name] for name in names))
 
     def deciding_facts(self) -> tuple[str, ...]:
         """The facts that choose the rule, sorted."""
@@ -109,6 +126,16 @@ class Card:
 
 
 # A card never changes and is asked at every call. Mutants of cards are many: what is kept is bounded.
+@lru_cache(maxsize=4096)
+def _choose(card: Card, names: tuple[str, ...], row: tuple[str, ...]) -> Choice:
+    states = dict(zip(names, row, strict=True))
+    decided = card.decide(states)
+    rule = next((rule for rule in card.rules if rule.id == decided and not rule.is_silence), None)
+    if rule is None:
+        return Choice(decided, (), "")
+    return Choice(decided, card.suggest(decided, states), rule.summary(states))
+
+
 @lru_cache(maxsize=256)
 def _deciding_facts(card: Card) -> tuple[str, ...]:
     return tuple(sorted({*card.requires, *card.excluded_by, *_facts_of(rule.when for rule in card.rules)}))

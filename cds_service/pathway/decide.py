@@ -28,10 +28,15 @@ def open_case(record: PatientRecord, orders: Orders, content: Content, now: date
 
 def decide(record: PatientRecord, orders: Orders, content: Content, now: datetime) -> Decision:
     """Decide one call (pathway D0 to D8). Equal arguments give an equal Decision; nothing else is looked at."""
+    return decide_case(open_case(record, orders, content, now), content)
+
+
+def decide_case(case: Case, content: Content) -> Decision:
+    """The same, for a case that is open already."""
+    orders, record = case.orders, case.record
     cards = candidate_cards(orders, content)
     if not cards:
         return without_cards(orders, NO_ORDER_OF_OURS, record)
-    case = open_case(record, orders, content, now)
     if case.fact(content.pathway.gate).value != "yes":
         return without_cards(orders, NOT_OUR_PATIENT, record, case)
     outcomes = sorted(
@@ -63,7 +68,7 @@ def without_cards(
 
 def _decide_card(card: Card, case: Case) -> Outcome:
     states = {name: case.fact(name).state for name in (*card.deciding_facts(), *card.wording_facts())}
-    decided = card.decide(states)
+    decided, offered, _ = card.choose(states)
     unknown = tuple(name for name in card.excluded_by if case.fact(name).value == "unknown")
     if decided in card.requires or decided in card.excluded_by:
         return Outcome(card.id, card.topic, decided, "", decided, "", not_ruled_out=unknown)
@@ -75,7 +80,6 @@ def _decide_card(card: Card, case: Case) -> Outcome:
     if not silence:
         for name in card.shown_facts:
             case.fact(name)
-    offered = card.suggest(rule.id, states)
     return Outcome(card.id, card.topic, rule.id, rule.variant, silence, indicator, offered, unknown)
 
 

@@ -12,6 +12,7 @@ import unicodedata
 
 _ESCAPED = str.maketrans({**{char: f"\\{char}" for char in string.punctuation}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
 _PLAIN = frozenset(string.ascii_letters + string.digits + "-.")
+_LONGEST_ID = 256
 _IN_LABEL = frozenset(" .,/()+%-")
 
 
@@ -35,12 +36,16 @@ def plain_label(text: str, limit: int = 60) -> str:
     return " ".join(kept.split())
 
 
+def is_plain_reference(reference: str) -> bool:
+    """Whether a reference is ``Type/id`` of letters, digits, hyphen and dot. Epic's ids are far over FHIR's 64."""
+    kind, slash, ident = reference.partition("/")
+    is_typed = bool(slash) and kind.isalpha() and kind.isascii()
+    return is_typed and 0 < len(ident) <= _LONGEST_ID and _PLAIN.issuperset(ident)
+
+
 def show_reference(reference: str) -> str:
     """``Type/id`` as it is when both parts are plain (decision 6), escaped otherwise."""
-    kind, slash, ident = reference.partition("/")
-    if slash and kind.isalpha() and kind.isascii() and ident and _PLAIN.issuperset(ident):
-        return reference
-    return escape_markdown(reference, 80)
+    return reference if is_plain_reference(reference) else escape_markdown(reference, 80)
 
 
 def show_date(text: str) -> str:

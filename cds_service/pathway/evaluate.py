@@ -10,11 +10,12 @@ from datetime import datetime
 
 from cds_service.errors import DataUnavailable
 from cds_service.facts.orders import read_orders
+from cds_service.facts.problems import carry_problems
 from cds_service.facts.registry import all_facts
 from cds_service.fhir.source import Completeness, Source
 from cds_service.hooks.call import HookCall
 from cds_service.pathway.content import Content
-from cds_service.pathway.decide import candidate_cards, decide, open_case, without_cards
+from cds_service.pathway.decide import candidate_cards, decide_case, open_case, without_cards
 from cds_service.pathway.decision import NO_ORDER_OF_OURS, NOT_OUR_PATIENT, Decision
 from cds_service.record import PatientRecord, build_record
 
@@ -38,7 +39,9 @@ def evaluate(call: HookCall, source: Source, content: Content, now: datetime) ->
     if place.value == "no":
         return without_cards(orders, NOT_OUR_PATIENT, record, case)
     answers |= source.fetch(tuple(key for key in content.prefetch if key not in answers))
-    return decide(build_record(call.patient_id, answers.values(), call.fhir_server), orders, content, now)
+    whole = open_case(build_record(call.patient_id, answers.values(), call.fhir_server), orders, content, now)
+    carry_problems(case, whole)
+    return decide_case(whole, content)
 
 
 def _require(record: PatientRecord, content: Content) -> None:

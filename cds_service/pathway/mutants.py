@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from cds_service.pathway.card import Card, Indicator, Rule
 from cds_service.pathway.cases import CardCase, failure, read_cases
-from cds_service.pathway.condition import ALWAYS, All, AnyOf, Condition, Is, holds, leaves, matches
+from cds_service.pathway.condition import ALWAYS, All, AnyOf, Condition, Is, leaves, matches
 from cds_service.pathway.content import load_content
 from cds_service.pathway.truth_table import conditions, declared_states, rows
 
@@ -240,5 +240,4 @@ def _answer(card: Card, states: dict[str, str]) -> tuple[object, ...]:
     rule = next((rule for rule in card.rules if rule.id == decided and not rule.is_silence), None)
     if rule is None:
         return (decided,)
-    said = next(summary.text for summary in rule.summaries if holds(summary.when, states))
-    return decided, tuple(sorted(rule.indicators.items())), said, card.suggest(decided, states)
+    return decided, tuple(sorted(rule.indicators.items())), rule.summary(states), card.suggest(decided, states)

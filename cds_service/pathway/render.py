@@ -5,7 +5,6 @@ Card attributes follow CDS Hooks 2.0.1 (conformance CARD-01 to CARD-14), the tex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,6 @@ from cds_service.facts.fact import Evidence, Fact
 from cds_service.facts.orders import Order
 from cds_service.hooks.call import HookCall
 from cds_service.pathway.card import Card, Rule
-from cds_service.pathway.condition import holds
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.escape import escape_markdown, show_date, show_reference
@@ -46,9 +44,10 @@ def render_card(
     rule = card.rule(outcome.rule)
     orders = decision.orders.of_kind(*card.orders)
     identity = identify(key, call, orders, outcome, decision, now)
+    states = {name: fact.state for name, fact in decision.facts.items()}
     rendered: dict[str, Any] = {
         "uuid": identity.card,
-        "summary": choose_summary(rule, decision.facts),
+        "summary": fill_summary(card.choose(states).summary, decision.facts),
         "detail": render_detail(card, rule, outcome, decision, content, orders),
         "indicator": outcome.indicator,
         "source": {
@@ -70,13 +69,6 @@ def render_card(
     ]
     rendered["extension"] = {VARIANT_KEY: outcome.variant}
     return rendered
-
-
-def choose_summary(rule: Rule, facts: Mapping[str, Fact]) -> str:
-    """The wording of a rule that fits the facts; the last one fits always."""
-    states = {name: fact.state for name, fact in facts.items()}
-    wording = next(summary for summary in rule.summaries if holds(summary.when, states))
-    return fill_summary(wording.text, facts)
 
 
 def render_detail(

@@ -9,7 +9,7 @@ from cds_service.fhir.shapes import as_text
 from cds_service.hooks.call import HookCall
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import Decision, Outcome
-from cds_service.pathway.escape import plain_label
+from cds_service.pathway.escape import is_plain_reference, plain_label
 from cds_service.pathway.identity import Identity
 from cds_service.pathway.templates import REMOVE_DRAFTS
 
@@ -52,19 +52,28 @@ def _counted(decision: Decision, fact: str, kind: str) -> tuple[str, ...]:
     """The resources of one type that a fact rests on."""
     known = decision.facts.get(fact)
     items = known.evidence if known is not None else ()
-    return tuple(dict.fromkeys(item.reference for item in items if item.counted and item.reference.startswith(kind)))
+    found = (item.reference for item in items if item.counted and item.reference.startswith(kind))
+    return tuple(dict.fromkeys(reference for reference in found if is_plain_reference(reference)))
 
 
 def _remove_drafts(drafts: tuple[Order, ...], words: str) -> list[dict[str, Any]]:
-    """One delete per draft of the regimen, folinic acid included; orders already signed are left alone."""
+    """One delete per draft of the regimen, folinic acid included; orders already signed are left alone.
+
+    None at all if one of the drafts cannot be named: a regimen removed in part would look removed.
+    """
+    ours = {order.reference: order for order in drafts if _is_removable(order)}
+    if not all(is_plain_reference(reference) for reference in ours):
+        return []
     return [
         {
             "type": "delete",
-            "description": f"{words} {plain_label(order.label) or order.reference}",
-            "resourceId": order.reference,
+            "description": f"{words} {plain_label(order.label) or reference}",
+            "resourceId": reference,
         }
-        for order in drafts
-        if order.kinds.intersection(REGIMEN_KINDS)
-        and as_text(order.resource.get("status")) in ("draft", "")
-        and order.reference.startswith(("MedicationRequest/", "ServiceRequest/"))
+        for reference, order in ours.items()
     ]
+
+
+def _is_removable(order: Order) -> bool:
+    is_ours = not order.kinds.isdisjoint(REGIMEN_KINDS)
+    return is_ours and as_text(order.resource.get("status")) in ("draft", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from cds_service.facts.fact import Fact
 from cds_service.pathway.escape import plain_label, show_date
@@ -19,8 +20,16 @@ BODY_WORDS = ("lead", "orders", "gaps", "status")
 _LONGEST = {"date": "2026-01-01", "label": "x" * LABEL_LIMIT, "number": "1234.5"}
 
 
-def split(text: str) -> Iterator[tuple[str, str]]:
-    """Pairs of literal text and the placeholder after it ("" at the end). Raises ValueError on stray braces."""
+@lru_cache(maxsize=512)
+def split(text: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of literal text and the placeholder after it ("" at the end). Raises ValueError on stray braces.
+
+    Only texts of content come here, so what is kept is bounded by the content.
+    """
+    return tuple(_split(text))
+
+
+def _split(text: str) -> Iterator[tuple[str, str]]:
     rest = text
     while "{{" in rest:
         literal, _, rest = rest.partition("{{")

@@ -3,11 +3,17 @@
 Pure functions of a text and the reviewed lexicon (``cards/lexicon``); nothing here knows FHIR, time or patients.
 """
 
-from cds_service.reading.attempt import AttemptReading, read_attempt
+from cds_service.reading import attempt, liver, pathology
+from cds_service.reading.attempt import AttemptReading
 from cds_service.reading.html_text import html_to_text
 from cds_service.reading.lexicon import Lexicon, load_lexicon
-from cds_service.reading.liver import LiverReading, read_liver
-from cds_service.reading.pathology import PathologyReading, read_pathology
+from cds_service.reading.liver import LiverReading
+from cds_service.reading.memory import remembered
+from cds_service.reading.pathology import PathologyReading
+
+read_attempt = remembered(attempt.read_attempt)
+read_liver = remembered(liver.read_liver)
+read_pathology = remembered(pathology.read_pathology)
 
 __all__ = [
     "AttemptReading",

@@ -39,11 +39,11 @@ MODIFIER_KINDS = frozenset({*EFFECTS, "neutral", "boundary", "assertion"})
 PATHOLOGY_KINDS = frozenset(
     {"malignant", "malignant-noun", "unclear", "metastatic", "precursor", "benign", "insufficient", "doubt", "residual"}
     | {"excluded", "cancer", "organ-own", "organ-neutral", "organ-other", "origin", "likeness", "attribute"}
-    | {"molecular", "blood", "revision"}
+    | {"molecular", "blood", "revision", "void"}
 )
 LIVER_KINDS = frozenset(
     {"metastasis", "lesion", "benign", "clear", "small", "vague", "unassessed", "unchanged-only", "liver", "abdomen"}
-    | {"elsewhere", "segment", "several", "little", "diffuse", "suspect-lesion", "finding", "all-over"}
+    | {"elsewhere", "segment", "several", "little", "diffuse", "suspect-lesion", "finding", "all-over", "void"}
 )
 ATTEMPT_KINDS = frozenset(
     {"unseen", "seen", "sampled", "not-sampled", "random", "stopped", "biopsy", "ultrasound", "liver", "other-organ"}
@@ -65,6 +65,8 @@ class Lexicon:
     liver: PhraseIndex
     attempt: PhraseIndex
     naming: Names
+    readings: dict[tuple[str, bytes], Any] = field(default_factory=dict, repr=False, compare=False)
+    """What was read in texts, by reader and digest (see ``memory``)."""
     _silent: set[tuple[str, bytes]] = field(default_factory=set, repr=False, compare=False)
     _memory: dict[str | bytes, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 

@@ -77,16 +77,21 @@ def _read(text: str, lexicon: Lexicon) -> LiverReading:
     regions = Regions(document.words)
     statements: list[_Statement] = []
     known_words = mentions = 0
+    tiny = False
     for sentence in document.sentences:
         matches = lexicon.liver.find(document.words, sentence.start, sentence.end)
         if len(matches) > MAX_MATCHES:
             return LiverReading("uninterpretable", truncated=True)
+        if any(match.kind == "void" for match in matches):
+            return LiverReading("uninterpretable")  # a draft, a blank form, a withdrawn report
         known_words += len(matches)
         if sentence.rank == FROZEN:
             continue
         judged = [_gone(each) for each in judge(document.words, sentence, matches)]
         here = regions.enter(sentence, judged, title=sentence.start < document.title_end)
-        statements += _statements(document.words, sentence, matches, judged, regions)
+        own_lesion = any(match.kind in _OWN for match in matches)
+        tiny = any(match.kind == "small" for match in matches) or (tiny and not own_lesion)
+        statements += _statements(document.words, sentence, matches, judged, regions, tiny=tiny)
         mentions += LIVER in here
     if regions.covers_liver or not regions.names_others:
         statements = [replace(each, name=_OPEN.get(each.name, each.name)) for each in statements]
@@ -115,9 +120,15 @@ def _strongest(document: Document, statements: Sequence[_Statement]) -> LiverRea
 
 
 def _statements(
-    words: Sequence[str], sentence: Sentence, matches: Sequence[Match], judged: Sequence[Judged], regions: Regions
+    words: Sequence[str],
+    sentence: Sentence,
+    matches: Sequence[Match],
+    judged: Sequence[Judged],
+    regions: Regions,
+    *,
+    tiny: bool,
 ) -> list[_Statement]:
-    names = _names(words, judged, regions)
+    names = _names(words, judged, regions, tiny=tiny)
     if not names:
         return []
     multiple = any(match.kind == "several" or match.label == "many" for match in matches)
@@ -125,12 +136,15 @@ def _statements(
     return [_Statement(name, sentence, focus, multiple, small) for name, focus in names]
 
 
-def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions) -> list[tuple[str, int]]:
-    """What each finding of one sentence states of the liver, with the word it stands at."""
+def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions, *, tiny: bool) -> list[tuple[str, int]]:
+    """What each finding of one sentence states of the liver, with the word it stands at.
+
+    ``tiny``: the lesion spoken of, here or in the sentence before, is too small to be characterised.
+    """
     benign = _benign(judged, regions)
-    too_small = any(each.match.kind == "small" for each in judged)
     vague = any(each.match.kind == "vague" and "negated" not in each.effects for each in judged)
     out: list[tuple[str, int]] = []
+    denied = any(each.match.kind in _SPREAD and each.effects & _SET_ASIDE for each in judged)
     unchanged = -_AFTER
     for each in judged:
         if each.match.kind == "unchanged-only":
@@ -141,7 +155,9 @@ def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions) -> 
             if regions.of(each) == ELSEWHERE:
                 out = [(name, focus) for name, focus in out if name != "no-new"]
             continue
-        name = _name(each, regions, too_small, vague, benign)
+        name = _name(each, regions, tiny, vague, benign)
+        if not name and denied and each.match.kind == "benign" and regions.of(each) == OPEN:
+            name = "absent-open" if _harmless(each.effects) == "absent" else ""
         if name == "definite" and any(
             other.match.kind == "benign" and either_or(words, each.match, other.match) for other in judged
         ):
@@ -160,6 +176,9 @@ def _benign(judged: Sequence[Judged], regions: Regions) -> bool:
 
 _NEWS = frozenset({"metastasis", "lesion", "suspect-lesion"})
 _AFTER = 8
+_OWN = frozenset({"lesion", "suspect-lesion", "segment", "liver", "elsewhere", "several", "benign"})
+"""What shows that a sentence speaks of something else than the lesion of the sentence before."""
+_SET_ASIDE = frozenset({"negated", "aside"})
 _NOT_SO = frozenset({"negated", "unlikely", "aside", "indeterminate"})
 
 

@@ -15,6 +15,7 @@ from cds_service.reading.scope import Judged
 
 TUMOUR = frozenset({"malignant", "malignant-noun", "metastatic", "unclear"})
 _DENIED = frozenset({"negated", "unlikely"})
+_DOUBTED = frozenset({"suspected", "indeterminate", "cautious"})
 _TIE = frozenset({"of", "in", "from", "the", "a", "an", "to", "by", "s", "patient", "his", "her", "known", "prior"})
 _APART = frozenset({",", ";", ":", "."})
 _NEAR = 4
@@ -36,17 +37,18 @@ class Said:
 @dataclass(frozen=True, slots=True)
 class Origin:
     """``own``: the pancreas is named; ``tied``: as the origin; ``other``: our name of another primary;
-    ``not_own``: a pancreatic origin is denied."""
+    ``not_own``: a pancreatic origin is denied; ``sure``: tied, and in no doubt."""
 
     own: bool = False
     tied: bool = False
     other: str = ""
     not_own: bool = False
+    sure: bool = False
 
 
 def sentence_origin(words: Sequence[str], said: Said) -> Origin:
     """What one sentence says of the origin."""
-    own = own_tied = not_own = False
+    own = own_tied = not_own = sure = False
     other = ""
     likeness = said.has("likeness") or any("consistent" in judged.effects for judged in said.findings)
     for judged in said.findings:
@@ -62,10 +64,11 @@ def sentence_origin(words: Sequence[str], said: Said) -> Origin:
             asserted = not denied and ("aside" not in effects or likeness)
             own = own or asserted
             own_tied = own_tied or (asserted and bool(tied))
+            sure = sure or (asserted and bool(tied) and not effects & _DOUBTED)
             not_own = not_own or (denied and any(partner.match.kind == "origin" for partner in tied))
         elif tied and not denied and "indeterminate" not in effects and ("aside" not in effects or likeness):
             other = other or judged.match.label
-    return Origin(own, own_tied, other, not_own)
+    return Origin(own, own_tied, other, not_own, sure)
 
 
 def report_origin(words: Sequence[str], said: Sequence[Said]) -> Origin:
@@ -76,6 +79,7 @@ def report_origin(words: Sequence[str], said: Sequence[Said]) -> Origin:
         any(origin.tied for origin in origins),
         next((origin.other for origin in origins if origin.other), ""),
         any(origin.not_own for origin in origins),
+        any(origin.sure for origin in origins),
     )
 
 

@@ -69,7 +69,7 @@ class Outline:
             word = words[here]
             here += 1
             if word in _STOPS:
-                ends = not (word == "." and words[here - 2] in self.abbreviations)
+                ends = not (word == "." and (words[here - 2] in self.abbreviations or self._numbers(here - 2)))
             else:
                 ends = here in opens or here - start >= MAX_SENTENCE
             if ends:
@@ -77,6 +77,10 @@ class Outline:
                 fresh = here in opens
                 here = start = self._begin(here, fresh)
         self._close(start, stop, fresh)
+
+    def _numbers(self, here: int) -> bool:
+        """Whether this is the number of a list item that follows a colon: "differential: 1. metastasis"."""
+        return here > 0 and self.words[here].isdigit() and self.words[here - 1] == ":"
 
     def _close(self, start: int, end: int, fresh: bool) -> None:
         if end > start:

@@ -13,7 +13,14 @@ from cds_service.reading.document import Document, read_document
 from cds_service.reading.lexicon import Lexicon
 from cds_service.reading.origin import Said
 from cds_service.reading.scope import MAX_MATCHES, Judged, judge
-from cds_service.reading.verdict import PathologyState, decide_histology, decide_molecular, is_molecular, sampled_site
+from cds_service.reading.verdict import (
+    PathologyState,
+    decide_histology,
+    decide_molecular,
+    is_molecular,
+    names_pancreas,
+    sampled_site,
+)
 
 _SHORT = 4
 
@@ -25,7 +32,9 @@ class PathologyReading:
     ``quote`` is verbatim, at most 120 characters ("" if nothing decided); ``site`` where the deciding sample came from
     (liver, pancreas, node, peritoneum, biliary, other, ""); ``label`` our name of the other primary or of the excluded
     histology; ``entity`` a named benign liver entity; ``molecular`` and ``blood`` tell the kind of report;
-    ``truncated`` that the text was too long to be read whole, which makes it uninterpretable.
+    ``truncated`` that the text was too long to be read whole, which makes it uninterpretable. ``names_pancreas``: the
+    words of this report, without doubt, tie a malignancy that is confirmed or weak to the pancreas or the
+    pancreatobiliary tract, or the sample that shows it is one of the pancreas.
     """
 
     state: PathologyState
@@ -36,6 +45,7 @@ class PathologyReading:
     molecular: bool = False
     blood: bool = False
     truncated: bool = False
+    names_pancreas: bool = False
 
 
 def read_pathology(text: str, lexicon: Lexicon) -> PathologyReading:
@@ -48,6 +58,8 @@ def read_pathology(text: str, lexicon: Lexicon) -> PathologyReading:
         matches = lexicon.pathology.find(document.words, sentence.start, sentence.end)
         if len(matches) > MAX_MATCHES:
             return PathologyReading("uninterpretable", truncated=True)
+        if any(match.kind == "void" for match in matches):
+            return PathologyReading("uninterpretable")  # a draft, a blank form, a withdrawn report
         judged = judge(document.words, sentence, matches)
         if not judged and sentence.end - sentence.start <= _SHORT:
             # "Category: suspicious." names nothing that is suspected, and is a result all the same.
@@ -71,4 +83,5 @@ def _read(document: Document, said: Sequence[Said]) -> PathologyReading:
         verdict.entity,
         molecular,
         blood,
+        names_pancreas=names_pancreas(document.words, said, verdict),
     )

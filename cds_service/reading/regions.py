@@ -45,7 +45,7 @@ class Regions:
             self._label = OPEN
         self._own_label = OPEN
         self._sentence = sentence
-        self._groups = self._group([each.match for each in judged if each.match.kind in _PLACES])
+        self._groups = self._group([each.match for each in judged])
         self._find_label()
         named = frozenset().union(*(places for _, _, places in self._groups)) if self._groups else frozenset()
         self.upper = any(each.match.kind == "abdomen" or each.match.label == "upper abdomen" for each in judged)
@@ -76,12 +76,19 @@ class Regions:
             return LIVER if LIVER in carried[:2] else self._own_label
         return next((place for place in carried if place != OPEN), OPEN)
 
-    def _group(self, organs: Sequence[Match]) -> list[tuple[int, int, frozenset[str]]]:
-        """Organs joined by commas, "and", "or" form one group."""
+    def _group(self, matches: Sequence[Match]) -> list[tuple[int, int, frozenset[str]]]:
+        """Organs joined by commas, "and", "or" form one group.
+
+        A liver that is called normal at once stands apart: "metastases in lungs and bone, liver normal".
+        """
+        organs = [match for match in matches if match.kind in _PLACES]
+        spread = next((match.start for match in matches if match.kind == "metastasis"), self._sentence.end)
+        normal = {match.start for match in matches if match.kind == "clear"}
         out: list[tuple[int, int, frozenset[str]]] = []
         for organ in organs:
             place = _PLACES[organ.kind]
-            if out and all(word in _LIST for word in self._words[out[-1][1] : organ.start]):
+            apart = place == LIVER and organ.start > spread and organ.end in normal
+            if out and not apart and all(word in _LIST for word in self._words[out[-1][1] : organ.start]):
                 start, _, places = out[-1]
                 out[-1] = (start, organ.end, places | {place})
             else:

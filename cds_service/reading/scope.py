@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cds_service.reading.document import Sentence
 from cds_service.reading.phrases import Match
+from cds_service.reading.tokens import EMPTY_BOX
 
 MAX_MATCHES = 80
 """More phrases in one sentence than any author writes: such a sentence is not read, so cost stays bounded."""
@@ -72,9 +73,10 @@ def judge(words: Sequence[str], sentence: Sentence, matches: Sequence[Match]) ->
         return []
     modifiers = [match for match in matches if match.kind in _MODIFIERS]
     cuts = _boundaries(words, sentence, modifiers)
-    anew = sorted([*cuts, *_new_statements(words, sentence, modifiers)])
+    begun = _new_statements(sentence, words, modifiers)
+    anew = sorted([*cuts, *(match.start for match in begun), *_own_doubts(words, sentence, modifiers)])
     effects: list[set[str]] = [set() for _ in findings]
-    if words[sentence.end - 1] == "?":
+    if words[sentence.end - 1] == "?" or EMPTY_BOX in words[sentence.start : sentence.end]:
         _mark_all(effects, "aside")
     hedged = False
     for modifier in modifiers:
@@ -90,7 +92,10 @@ def judge(words: Sequence[str], sentence: Sentence, matches: Sequence[Match]) ->
             _mark_all(effects, kind)
         else:
             ahead = anew if kind in _DENIALS else cuts
-            _apply(_Reach(modifier, kind, words, findings, effects), ahead, cuts, sentence.end)
+            reach = _Reach(modifier, kind, words, findings, effects)
+            _apply(reach, ahead, cuts, sentence.end)
+            if kind == "negated" and modifier.label == "before":
+                reach.along_list(cuts, begun)
     return [Judged(match, frozenset(reached)) for match, reached in zip(findings, effects, strict=True)]
 
 
@@ -116,13 +121,26 @@ def _boundaries(words: Sequence[str], sentence: Sentence, modifiers: Sequence[Ma
     return sorted(cuts + [match.start for match in modifiers if match.kind == "boundary"])
 
 
-def _new_statements(words: Sequence[str], sentence: Sentence, modifiers: Sequence[Match]) -> list[int]:
+def _new_statements(sentence: Sentence, words: Sequence[str], modifiers: Sequence[Match]) -> list[Match]:
     """Where words after a comma or "and" begin a new statement: a negation ends there, a doubt does not."""
     return [
-        match.start
+        match
         for match in modifiers
         if match.kind == "assertion" and match.start > sentence.start and words[match.start - 1] in _JOINS
     ]
+
+
+def _own_doubts(words: Sequence[str], sentence: Sentence, modifiers: Sequence[Match]) -> list[int]:
+    """Commas before a clause that ends with a doubt of its own: "not colonic, pancreatic origin most likely"."""
+    out = []
+    for match in modifiers:
+        ends = match.end >= sentence.end or words[match.end] in _STOPS or words[match.end] in _CUTS
+        if match.kind == "suspected" and match.label == "both" and ends:
+            clause = words[sentence.start : match.start]
+            out += [place for place in range(sentence.start, match.start) if words[place] == ","][-1:]
+            if "or" in clause or "nor" in clause:
+                out.clear()
+    return out
 
 
 class _Reach(NamedTuple):
@@ -149,6 +167,24 @@ class _Reach(NamedTuple):
             reached.add(self.kind)
             found = found or match.kind not in _PLACES or match.kind in _ORIGINS
         return found
+
+    def along_list(self, cuts: Sequence[int], begun: Sequence[Match]) -> None:
+        """What stands in a list after a word that seemed to begin a new statement is not plainly stated.
+
+        "No ascites, enlarged nodes or liver metastases" denies all three; with a comma instead of "or", or after
+        "multiple", it cannot be told. "No ascites, new liver metastases" states the metastases.
+        """
+        end = self.modifier.end
+        limit = next((cut for cut in cuts if cut >= end), None)
+        for match, reached in zip(self.findings, self.effects, strict=True):
+            last = next((one for one in reversed(begun) if end <= one.start < match.start), None)
+            if last is None or (limit is not None and match.start >= limit):
+                continue
+            between = self.words[last.end : match.start]
+            if last.label != "many" and ("or" in between or "nor" in between):
+                reached.add(self.kind)
+            elif "," in between or "or" in between:
+                reached.add("indeterminate")
 
     def backward(self, cuts: Sequence[int]) -> bool:
         """Mark the finding before the modifier and those joined to it; whether there is one."""

@@ -13,17 +13,26 @@ from itertools import islice
 
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
 _JOINER = re.compile(r"(?<=[^\W_])[-\u2010\u2011'\u2019](?=[^\W_])")
-_QUERY = re.compile(r"\?(?=[^\W_])")
+_QUERY = re.compile(r"\?(?=[^\W_])|(?m:^\?(?= ))|(?<=[:;,(] )\?(?= )")
+_EMPTY_BOX = re.compile(r"\[[ _\xa0]?\]|\([ _\xa0]?\)|\u25a1")
+_LEFT_OPEN = re.compile(r"(?<=:)__|(?<=: )__")
 _INNER_STOP = re.compile(r"(?<![a-z])\.(?=[^\s])|\.(?=[^\sA-Z])|(?<=\d),(?=\d)")
 
 
 QUERY = "\u00bf"
 """Stands for a question mark before a word ("?metastasis"), which asks; one after a word ends a question."""
+EMPTY_BOX = "\u2610"
+"""Stands for a box of a form that nobody ticked: "[ ]", "( )"."""
+_GAP = "\u2423\u2423"
 
 
 def flatten(text: str) -> str:
-    """The text in lower case, inner hyphens and stops blanked, of exactly the same length."""
+    """The text in lower case, inner hyphens and stops blanked, of exactly the same length.
+
+    Empty boxes and fields left open ("Metastases: ____") become signs of their own.
+    """
     text = text.replace("\r", " ").replace("\u0130", "I")
+    text = _LEFT_OPEN.sub(_GAP, _EMPTY_BOX.sub(lambda box: EMPTY_BOX.ljust(len(box[0])), text))
     return _QUERY.sub(QUERY, _JOINER.sub(" ", _INNER_STOP.sub(" ", text))).lower()
 
 

@@ -158,11 +158,22 @@ def _sort(words: Sequence[str], group: Sequence[Said]) -> dict[str, list[_Hit]]:
             name = _name(judged.match, judged.effects)
             if name in _NEEDS_NO_DOUBT and _doubted(words, judged.match, each, _NEEDS_NO_DOUBT[name]):
                 name = "hedged"
+            if name == "firm" and _answered_no(words, judged.match, each):
+                name = "negated"
             if name == "firm" and _spent(each):
                 name = "residual"
             if name:
                 out.setdefault(name, []).append(_Hit(each, judged.match))
     return out
+
+
+def _answered_no(words: Sequence[str], match: Match, said: Said) -> bool:
+    """Whether this is a heading whose text denies it: "Carcinoma, metastatic: no tumour in the cores"."""
+    after = words[match.end : min(match.end + _LABEL_WORDS, said.sentence.end)]
+    return ":" in after and any(
+        judged.match.kind == "malignant" and judged.match.start > match.start and "negated" in judged.effects
+        for judged in said.findings
+    )
 
 
 def _spent(said: Said) -> bool:
@@ -259,6 +270,20 @@ def _foreign(words: Sequence[str], hit: _Hit, report: Sequence[Said]) -> Verdict
     if organ is not None and organ.kind == "organ-other" and not spread and not whole.own:
         return replace(verdict, label=organ.label)
     return None
+
+
+def names_pancreas(words: Sequence[str], said: Sequence[Said], verdict: Verdict) -> bool:
+    """Whether the report itself, without doubt, ties the malignancy of ``verdict`` to the pancreas."""
+    if verdict.state not in ("confirmed", "weak"):
+        return False
+    settled = [each for each in said if each.sentence.rank != FROZEN]
+    whole = report_origin(words, settled)
+    if whole.other or whole.not_own:
+        return False
+    organ = _organ(said, verdict.said, verdict.focus)
+    sampled = organ is not None and organ.label == "pancreas" and organ.start < verdict.focus.start
+    plain = any(judged.match == organ and not judged.effects for each in settled for judged in each.findings)
+    return whole.sure or (sampled and plain)
 
 
 def sampled_site(said: Sequence[Said], verdict: Verdict) -> str:

@@ -1,8 +1,9 @@
 """Measures the report readers on labelled texts: confusion matrices, rates, and the failures one may look at.
 
-A directory holds one YAML file per half of the set. Each text has ``id``, ``question`` (pathology, liver, attempt),
-``expect`` and ``text``. The failures of the half named ``tuning`` are listed; every other half is there to measure
-with, so of it only numbers are ever shown.
+A directory holds one YAML file per set. Each text has ``id``, ``question`` (pathology, liver, attempt),
+``expect`` and ``text``. ``tuning`` and ``spent`` are development sets (``spent`` was the first frozen half, until it
+failed its measurement): their failures are listed. Every other file, ``frozen`` above all, is there to measure with,
+so of it only numbers are ever shown.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from cds_service.content_files import line_of, read_yaml
 from cds_service.errors import ContentError
 from cds_service.reading import Lexicon, read_attempt, read_liver, read_pathology
 
-TUNING = "tuning"
+DEVELOPMENT = ("tuning", "spent")
+"""The sets that rules may be written on, so that their failures may be seen."""
 UNREAD = "uninterpretable"
 POSITIVE = {"pathology": "confirmed", "liver": "definite", "attempt": "failed-visibility"}
 """Per question the state that must never be read without being there."""
@@ -88,23 +90,23 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ReadingReport:
-    """The matrices of each half, and the failures of the tuning half."""
+    """The matrices of each set, and the failures of the development sets."""
 
-    halves: Mapping[str, tuple[Matrix, ...]]
+    sets: Mapping[str, tuple[Matrix, ...]]
     failures: tuple[Failure, ...]
 
     def text(self) -> str:
         """A table for the terminal."""
-        parts = [format_matrix(half, matrix) for half, matrices in self.halves.items() for matrix in matrices]
+        parts = [format_matrix(name, matrix) for name, matrices in self.sets.items() for matrix in matrices]
         if self.failures:
             lines = (f"  {each.id}: labelled {each.expect}, read {each.read}" for each in self.failures)
-            parts.append("\n".join([f"Not read as labelled ({TUNING}):", *lines]))
+            parts.append("\n".join([f"Not read as labelled ({', '.join(DEVELOPMENT)}):", *lines]))
         return "\n\n".join(parts)
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values."""
         return {
-            "halves": {half: [_matrix_json(matrix) for matrix in matrices] for half, matrices in self.halves.items()},
+            "sets": {name: [_matrix_json(matrix) for matrix in matrices] for name, matrices in self.sets.items()},
             "failures": [
                 {"id": each.id, "question": each.question, "expect": each.expect, "read": each.read}
                 for each in self.failures
@@ -153,12 +155,12 @@ def confusion(texts: Sequence[LabelledText], lexicon: Lexicon) -> tuple[Matrix, 
     return tuple(Matrix(question, counts[question]) for question in sorted(counts))
 
 
-def format_matrix(half: str, matrix: Matrix) -> str:
+def format_matrix(name: str, matrix: Matrix) -> str:
     """A printed table: rows as labelled, columns as read, then the rates."""
     rows = sorted({expect for expect, _ in matrix.counts})
     columns = sorted({read for _, read in matrix.counts})
     width = max(len(row) for row in rows)
-    lines = [f"{half}, {matrix.question}: {matrix.right} of {matrix.total} as labelled"]
+    lines = [f"{name}, {matrix.question}: {matrix.right} of {matrix.total} as labelled"]
     lines.append("  " + " " * width + "  " + "  ".join(columns))
     for row in rows:
         cells = (str(matrix.counts.get((row, column), 0)).rjust(len(column)) for column in columns)
@@ -172,21 +174,21 @@ def format_matrix(half: str, matrix: Matrix) -> str:
 
 
 def report(directory: Path, lexicon: Lexicon) -> ReadingReport:
-    """Measure every half in ``directory`` (its ``*.yaml`` files, named after the half)."""
-    halves: dict[str, tuple[Matrix, ...]] = {}
+    """Measure every set in ``directory`` (its ``*.yaml`` files, named after the set)."""
+    sets: dict[str, tuple[Matrix, ...]] = {}
     failures: list[Failure] = []
     for path in sorted(directory.glob("*.yaml")):
         texts = read_set(path)
-        halves[path.stem] = confusion(texts, lexicon)
-        if path.stem == TUNING:
+        sets[path.stem] = confusion(texts, lexicon)
+        if path.stem in DEVELOPMENT:
             failures += [
                 Failure(each.id, each.question, each.expect, state)
                 for each, state in read_all(texts, lexicon)
                 if state != each.expect
             ]
-    if not halves:
+    if not sets:
         raise ContentError(str(directory), "holds no labelled texts (*.yaml)")
-    return ReadingReport(halves, tuple(failures))
+    return ReadingReport(sets, tuple(failures))
 
 
 def _matrix_json(matrix: Matrix) -> dict[str, Any]:

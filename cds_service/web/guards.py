@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from werkzeug.datastructures import Headers
 
 from cds_service.config import Config, is_loopback
-from cds_service.errors import CallError
+from cds_service.errors import NotFromHere
 
 _SECURITY_HEADERS = (
     ("Cache-Control", "no-store"),
@@ -16,13 +16,6 @@ _SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )
-
-
-class NotFromHere(CallError):
-    """403: development mode answers this machine alone (decision 9)."""
-
-    status = 403
-    issue_code = "forbidden"
 
 
 def install_guards(app: Flask, config: Config) -> None:
@@ -50,9 +43,9 @@ def refuse_strangers(environ: Mapping[str, object]) -> None:
     proxy turns strangers into neighbours; the address of the peer alone shows neither.
     """
     if not is_loopback(_without_port(str(environ.get("HTTP_HOST", "")))):
-        raise NotFromHere("without configured clients only calls to a loopback host are answered")
+        raise NotFromHere("only calls from this machine to a loopback host are answered (see --insecure)")
     if any(name == "HTTP_FORWARDED" or name.startswith("HTTP_X_FORWARDED") for name in environ):
-        raise NotFromHere("without configured clients forwarded calls are not answered")
+        raise NotFromHere("this installation does not answer forwarded calls (see --insecure)")
 
 
 def _without_port(host: str) -> str:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import socket
 
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
 from cds_service.config import Config
+from cds_service.errors import ConfigError
 from cds_service.web import worker
 from cds_service.web.call_log import call_logger, log_warning
 
-BLOCKING_THREADS = 4
-"""Calls computed at once. They share one interpreter, so more threads only add bodies in memory."""
+BLOCKING_THREADS = 64
+"""Calls received at once. A thread waits for the body of its call, so a few stalled clients must not use them up."""
 GRACE_SECONDS = 10
 """How long a worker may finish its calls after SIGTERM."""
 
 
 def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT; calls under way are finished. ContentError before the port is opened."""
+    """Serve until SIGTERM or SIGINT; calls under way are finished. Wrong content or settings stop the start."""
     worker.preload(config.cards)
+    claim_port(config.host, config.port)
     os.environ.update(config.as_environ())
     log = call_logger(config.log_level)
     for warning in config.warnings:
@@ -39,3 +42,18 @@ def serve(config: Config) -> None:
         log_level=LogLevels(config.log_level),
         log_access=False,
     ).serve()
+
+
+def claim_port(host: str, port: int) -> None:
+    """ConfigError unless the address can be had for ourselves.
+
+    The server shares its port with any other process that asks for it, so that a forgotten older service, with older
+    content, would answer every second call.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigError(f"CDS_PORT {port} on {host} is not free ({error.strerror}): end what uses it") from None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
+from threading import BoundedSemaphore
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cds_service.config import Config
-from cds_service.errors import CallTooLarge, UnknownService, UnsupportedBody
+from cds_service.errors import CallTooLarge, Overloaded, UnknownService, UnsupportedBody
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.hooks import parse_call, parse_json
 from cds_service.pathway.content import Content, Service
@@ -18,6 +21,21 @@ from cds_service.pathway.evaluate import evaluate
 from cds_service.pathway.render import render_response
 from cds_service.web.answers import json_answer
 from cds_service.web.discovery import describe_services, services_by_id
+
+_SLOTS = BoundedSemaphore(8)
+"""Calls computed at once. They share one interpreter: more would only hold more parsed bodies in memory."""
+PATIENCE_SECONDS = 5.0
+
+
+@contextmanager
+def compute_slot() -> Iterator[None]:
+    """A place among the calls being computed; Overloaded when none comes free in time."""
+    if not _SLOTS.acquire(timeout=PATIENCE_SECONDS):
+        raise Overloaded("the service is busy: call again")
+    try:
+        yield
+    finally:
+        _SLOTS.release()
 
 
 def install_endpoints(app: Flask, config: Config, content: Content, clock: Callable[[], datetime]) -> None:
@@ -57,8 +75,15 @@ def install_endpoints(app: Flask, config: Config, content: Content, clock: Calla
 
 
 def _answer(service: Service, config: Config, content: Content, now: datetime) -> dict[str, object]:
-    """One call from body to response body."""
-    hook_call = parse_call(parse_json(_read_body(config)), service.hook)
+    """One call from body to response body. The body is received before a slot is taken, and timed from there."""
+    raw = _read_body(config)
+    with compute_slot():
+        g.started = time.perf_counter()
+        return _compute(raw, service, config, content, now)
+
+
+def _compute(raw: bytes, service: Service, config: Config, content: Content, now: datetime) -> dict[str, object]:
+    hook_call = parse_call(parse_json(raw), service.hook)
     decision = evaluate(hook_call, PrefetchSource(hook_call.prefetch, content.prefetch), content, now)
     g.decision = decision
     return render_response(decision, content, hook_call, now, config.uuid_key)

@@ -8,13 +8,15 @@ import pytest
 
 from cds_service.facts.fact import Fact
 from cds_service.fhir.source import Completeness
-from tests.facts.cases import BROKEN, ICD, SNOMED, Json, coded, condition, days_ago, line, make_case, named
+from tests.facts.cases import BROKEN, ICD, SNOMED, Json, coded, condition, days_ago, line, make_case, named, pathology
 
 LIVER_BIOPSY = coded(SNOMED, "86259008", "Biopsy of liver")
 PANCREAS_BIOPSY = coded(SNOMED, "274354007")
 KIDNEY_BIOPSY = named("Biopsy of kidney")
 PATIENT = {"reference": "Patient/p1"}
 REFUSED = named("Patient refused")
+BENIGN = "Liver, core biopsy: benign hepatocytes, no malignancy."
+SAMPLE = [{"reference": "Specimen/sp1"}]
 UNSAFE = named("Liver biopsy contraindicated: uncorrectable coagulopathy")
 
 
@@ -72,7 +74,11 @@ def declined(*resources: Json, searches: dict[str, Completeness] | None = None) 
         pytest.param(appointment("cancelled"), "no", id="booking-cancelled"),
         pytest.param(appointment("noshow"), "no", id="booking-missed"),
         pytest.param(appointment(status=""), "no", id="booking-without-status"),
-        pytest.param(appointment(start=days_ago(70)), "unknown:stale", id="booking-long-past"),
+        pytest.param(appointment(start=days_ago(2)), "no", id="booking-past"),
+        pytest.param(appointment(start=days_ago(1)), "yes", id="booking-of-yesterday"),
+        pytest.param(
+            appointment(start="", requestedPeriod=[{"start": days_ago(70)}]), "unknown:stale", id="asked-long-ago"
+        ),
         pytest.param(
             appointment(start="", requestedPeriod=[{"start": days_ago(-3)}]), "yes", id="booking-requested-period"
         ),
@@ -305,3 +311,70 @@ def test_a_refusal_keeps_its_value_and_names_the_gap(key: str) -> None:
     refused = procedure(status="not-done", statusReason=REFUSED)
     fact = declined(refused, searches={key: Completeness.FAILED})
     assert (fact.state, fact.as_of, fact.gaps) == ("yes", days_ago(5), (f"{key}: was failed",))
+
+
+@pytest.mark.parametrize(
+    ("asked", "later", "state"),
+    [
+        pytest.param({}, procedure(date=days_ago(3)), "no", id="performed-later"),
+        pytest.param({}, procedure(date=days_ago(9)), "yes", id="performed-before"),
+        pytest.param({}, procedure(date=""), "yes", id="performed-undated"),
+        pytest.param({}, procedure(date=days_ago(-9)), "yes", id="performed-in-the-future"),
+        pytest.param({}, procedure(PANCREAS_BIOPSY, date=days_ago(3)), "yes", id="another-site"),
+        pytest.param({}, procedure(date=days_ago(3), status="not-done"), "yes", id="not-done"),
+        pytest.param({}, pathology(BENIGN, date=days_ago(3)), "no", id="reported-later"),
+        pytest.param({}, pathology(BENIGN, date=days_ago(9)), "yes", id="reported-before"),
+        pytest.param({}, pathology(BENIGN, date=days_ago(3), status="entered-in-error"), "yes", id="report-withdrawn"),
+        pytest.param({}, pathology("Pancreas, FNA: atypical cells.", date=days_ago(3)), "yes", id="report-elsewhere"),
+        pytest.param({"date": ""}, procedure(date=days_ago(90)), "no", id="undated-request-ranks-oldest"),
+        pytest.param({"occurrenceDateTime": days_ago(-5)}, procedure(date=days_ago(3)), "yes", id="planned-for-later"),
+    ],
+)
+def test_tissue_taken_after_a_request_fulfils_it(asked: Json, later: Json, state: str) -> None:
+    fact = requested(request(**asked), later)
+    assert fact.state == state
+    assert (line(fact, "ServiceRequest/s1").why == "already carried out") is (state == "no")
+
+
+def test_a_molecular_report_fulfils_no_request() -> None:
+    specimen: Json = {"resourceType": "Specimen", "id": "sp1", "type": named("Liver tissue")}
+    sequenced = pathology("Next generation sequencing: KRAS G12D.", date=days_ago(3), specimen=SAMPLE)
+    sequenced["code"] = named("Molecular report")
+    assert requested(request(), specimen, sequenced).state == "yes"
+
+
+@pytest.mark.parametrize("words", ["INR 1.9", "High INR", "Low platelets", "Thrombocytopenia", "Deranged clotting"])
+def test_laboratory_wording_is_no_contraindication(words: str) -> None:
+    assert declined(procedure(status="not-done", statusReason=named(words))).state == "no"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        flag(named("Uncorrectable coagulopathy")),
+        condition(named("Uncorrectable coagulopathy"), recordedDate=days_ago(5)),
+    ],
+    ids=["flag", "condition"],
+)
+def test_an_uncorrectable_coagulopathy_needs_no_other_word(item: Json) -> None:
+    assert declined(item).state == "yes"
+
+
+@pytest.mark.parametrize(
+    ("newer", "state"),
+    [
+        pytest.param({}, "no", id="asked-again"),
+        pytest.param({"date": days_ago(20)}, "yes", id="asked-before"),
+        pytest.param({"date": days_ago(20), "occurrenceDateTime": days_ago(-3)}, "yes", id="asked-before-for-later"),
+        pytest.param({"date": ""}, "yes", id="asked-undated"),
+        pytest.param({"status": "revoked"}, "yes", id="asked-again-and-withdrawn"),
+        pytest.param({"code": KIDNEY_BIOPSY}, "yes", id="another-organ"),
+    ],
+)
+def test_a_newer_request_ends_a_refusal(newer: Json, state: str) -> None:
+    refused = procedure(date=days_ago(10), status="not-done", statusReason=REFUSED)
+    assert declined(refused, request(**newer)).state == state
+
+
+def test_a_newer_request_ends_no_standing_contraindication() -> None:
+    assert declined(flag(UNSAFE, start=days_ago(10)), request()).state == "yes"

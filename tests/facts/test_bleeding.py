@@ -12,7 +12,7 @@ from tests.facts.cases import BROKEN, ICD, LOINC, Json, coded, condition, days_a
 
 INR = coded(LOINC, "6301-6", "INR")
 PLATELETS = coded(LOINC, "777-3", "Platelets")
-SEARCHES = ("observations", "conditions")
+SEARCHES = ("observations", "conditions", "medicationRequests")
 
 
 def value(
@@ -79,3 +79,30 @@ def test_no_needs_every_search(key: str, how: Completeness) -> None:
     assert (fact.state, fact.gaps) == ("unknown:not-searched", (f"{key}: was {how.value}",))
     kept = risk(value(INR, 1.4), searches={key: how})
     assert (kept.state, kept.gaps) == ("yes", fact.gaps)
+
+
+def taken(kind: str = "MedicationRequest", status: str = "active", name: str = "Apixaban 5 mg", **more: Any) -> Json:
+    return {"resourceType": kind, "id": "m1", "status": status, "medicationCodeableConcept": named(name)} | more
+
+
+@pytest.mark.parametrize(
+    ("resources", "state"),
+    [
+        pytest.param([taken()], "yes", id="order"),
+        pytest.param([taken("MedicationStatement")], "yes", id="statement"),
+        pytest.param([taken(status="stopped")], "no", id="stopped"),
+        pytest.param([taken(doNotPerform=True)], "no", id="not-to-be-given"),
+        pytest.param([taken(name="Heparin lock flush 10 units/mL")], "no", id="catheter-flush"),
+        pytest.param([taken(name="Paracetamol")], "no", id="another-drug"),
+        pytest.param(
+            [
+                taken(name="", medicationReference={"reference": "Medication/d1"}),
+                {"resourceType": "Medication", "id": "d1", "code": named("Warfarin")},
+            ],
+            "yes",
+            id="by-reference",
+        ),
+    ],
+)
+def test_anticoagulants_are_shown(resources: list[Json], state: str) -> None:
+    assert risk(*resources).state == state

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import shutil
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +11,6 @@ import pytest
 from cds_service.content_files import find_cards
 from cds_service.facts.problems import problems_of
 from cds_service.fhir.source import Completeness
-from cds_service.reading.lexicon import load_lexicon
 from tests.facts.cases import (
     BROKEN,
     ICD,
@@ -129,21 +125,39 @@ def test_past_cancer_with_a_liver_metastasis(past: Json, state: str) -> None:
         assert make_case(past, gone).fact("pancreatic_cancer").state == "no"
 
 
-def test_a_mass_needs_its_words(tmp_path: Path) -> None:
-    """Codes that other organs share count only with words that tell of a pancreatic mass."""
-    shutil.copytree(find_cards() / "lexicon", tmp_path / "lexicon")
-    names = tmp_path / "lexicon" / "names.yaml"
-    if "cond.pancreas_lesion_indeterminate" not in names.read_text():
-        entry = '"cond.pancreas_lesion_indeterminate":\n  together:\n    - ["word.mass", "word.pancreas"]\n'
-        names.write_text(f"{names.read_text()}\n{entry}")
-    lexicon = load_lexicon(tmp_path / "lexicon")
-    for code, words, state in (
-        ("D49.0", "Pancreatic mass", "yes:suspected"),
-        ("D49.0", "Gastric mass", "no"),
-        ("K86.89", "Other specified diseases of pancreas", "no"),
-    ):
-        case = replace(make_case(condition(coded(ICD, code) | named(words))), lexicon=lexicon, _known={})
-        assert case.fact("pancreatic_cancer").state == state
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        pytest.param(coded(ICD, "K86.89") | named("Pancreatic mass"), "yes:suspected", id="pancreatic-mass"),
+        pytest.param(coded(ICD, "D49.0") | named("Mass of head of pancreas"), "yes:suspected", id="head"),
+        pytest.param(coded(ICD, "D37.8", "Neoplasm of uncertain behavior of pancreas"), "yes:suspected", id="neoplasm"),
+        pytest.param(coded(SNOMED, "425810000"), "yes:suspected", id="code-that-says-mass"),
+        pytest.param(coded(ICD, "K86.89") | named("Pancreatic lesion, mass ruled out"), "no", id="mass-ruled-out"),
+        pytest.param(coded(ICD, "D49.0") | named("Gastric mass"), "no", id="another-organ"),
+        pytest.param(coded(ICD, "K86.89") | named("Pancreatic cystic lesion"), "no", id="cyst"),
+        pytest.param(coded(ICD, "K86.89", "Other specified diseases of pancreas"), "no", id="not-a-mass"),
+        pytest.param(coded(ICD, "R97.8") | named("Abnormal tumour marker"), "no", id="marker"),
+    ],
+)
+def test_a_mass_needs_its_words(code: Json, state: str) -> None:
+    assert make_case(condition(code)).fact("pancreatic_cancer").state == state
+
+
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("Pancreatic cancer ruled out", "no"),
+        ("Cancer of pancreas was excluded", "no"),
+        ("FH: pancreatic cancer", "no"),
+        ("Genetic susceptibility to pancreatic cancer", "no"),
+        ("Pancreatic cancer screening", "no"),
+        ("Metastatic renal cell carcinoma to the pancreas", "no"),
+        ("Pancreatic cancer, brain metastases ruled out", "yes:suspected"),
+        ("Pancreatic cancer, history of renal cell carcinoma", "yes:suspected"),
+    ],
+)
+def test_names_that_do_not_state_this_cancer(name: str, state: str) -> None:
+    assert make_case(condition(named(name))).fact("pancreatic_cancer").state == state
 
 
 @pytest.mark.parametrize(
@@ -501,3 +515,61 @@ def test_titles_of_neuroendocrine_neoplasms_do_not_mislead(code: Json) -> None:
 
 def test_loinc_codes_are_no_diagnoses() -> None:
     assert make_case(condition(coded(LOINC, "11526-1"))).fact("pancreatic_cancer").state == "no"
+
+
+@pytest.mark.parametrize("code", ["D3A.020", "D3A.098", "D13.7"])
+def test_benign_tumours_of_other_sites_exclude_nothing(code: str) -> None:
+    assert make_case(condition(coded(ICD, code))).fact("excluded_histology").state == "no"
+
+
+@pytest.mark.parametrize(
+    ("site", "state"),
+    [
+        pytest.param("Cervical lymph node", "no", id="neck"),
+        pytest.param("Axillary lymph node", "no", id="axilla"),
+        pytest.param("Portal lymph node", "yes", id="regional"),
+        pytest.param("Lymph node", "yes", id="not-told"),
+        pytest.param("Liver", "yes", id="liver"),
+    ],
+)
+def test_lymphoma_counts_where_it_bears_on_this_cancer(site: str, state: str) -> None:
+    specimen = {"resourceType": "Specimen", "id": "sp1", "type": named(site)}
+    found = pathology("Diffuse large B-cell lymphoma.", specimen=[{"reference": "Specimen/sp1"}])
+    assert make_case(specimen, found).fact("excluded_histology").state == state
+
+
+@pytest.mark.parametrize(
+    ("code", "state", "counted"),
+    [
+        (coded(ICD, "Z15.01", "Genetic susceptibility to malignant neoplasm of breast"), "no", None),
+        (named("Prostate cancer screening"), "no", None),
+        (named("At risk for breast cancer"), "no", None),
+        (named("High-risk prostate cancer"), "yes", True),
+        (coded(ICD, "C21.0", "Malignant neoplasm of anus, unspecified"), "yes", True),
+        (coded(ICD, "C26.9", "Unclear entry"), "no", False),
+    ],
+)
+def test_other_cancers_by_their_words(code: Json, state: str, counted: bool | None) -> None:
+    fact = make_case(condition(code)).fact("other_primary_history")
+    found = [item for item in fact.evidence if item.reference == "Condition/c1"]
+    assert (fact.state, [item.counted for item in found]) == (state, [] if counted is None else [counted])
+
+
+@pytest.mark.parametrize("verified", ["refuted", "entered-in-error"])
+def test_an_unknown_code_that_never_was_is_not_listed(verified: str) -> None:
+    fact = make_case(condition(coded(ICD, "C26.9", "Unclear entry"), verified=verified)).fact("other_primary_history")
+    assert (fact.state, fact.evidence) == ("no", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("Lung, biopsy: adenocarcinoma.", "yes"),
+        ("Lung, biopsy: adenocarcinoma, consistent with pancreatic primary.", "no"),
+        ("Lung, biopsy: metastatic adenocarcinoma.", "no"),
+        ("Pancreas, biopsy: adenocarcinoma.", "no"),
+        ("Lung, biopsy: no malignancy.", "no"),
+    ],
+)
+def test_a_malignancy_of_another_organ_feeds_the_history(text: str, state: str) -> None:
+    assert make_case(pathology(text)).fact("other_primary_history").state == state

@@ -533,3 +533,85 @@ def test_both_sides_of_a_conflict_count() -> None:
     fact = make_case(ct(DEFINITE, "a"), ct(CLEAR, "b")).fact("liver_metastases")
     assert line(fact, "DiagnosticReport/a").counted
     assert line(fact, "DiagnosticReport/b").counted
+
+
+NOTHING = "Impression: No evidence of metastases."
+
+
+def titled_ct(title: str, text: str, category: str = "CT") -> Json:
+    return report(named(title), text, "later", days_ago(5), category=[coded(V2_REPORTS, category)])
+
+
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [
+        pytest.param(ct(NOTHING, "later", days_ago(5)), "no", id="abdomen"),
+        pytest.param(titled_ct("CT head", NOTHING), "yes:imaging-definite", id="head"),
+        pytest.param(
+            titled_ct("CT chest", "Visualised upper liver unremarkable."),
+            "yes:imaging-definite",
+            id="chest-with-a-part-of-the-liver",
+        ),
+        pytest.param(
+            titled_ct("CT neck", NOTHING, "RAD"), "yes:imaging-definite", id="neck"
+        ),
+        pytest.param(titled_ct("Radiology report", NOTHING), "yes:imaging-definite", id="region-not-told"),
+        pytest.param(titled_ct("Radiology report", CLEAR), "no", id="words-about-the-liver"),
+        pytest.param(
+            titled_ct("Radiology report", f"Findings:\nLiver: no focal lesion.\n{NOTHING}"),
+            "no",
+            id="liver-among-the-findings",
+        ),
+        pytest.param(
+            titled_ct("Radiology report", "Visualised upper liver: no lesion."),
+            "yes:imaging-definite",
+            id="part-of-the-liver",
+        ),
+        pytest.param(
+            titled_ct("CT chest, abdomen and pelvis", CLEAR),
+            "no",
+            id="chest-and-abdomen",
+        ),
+    ],
+)
+def test_only_an_adequate_examination_overturns(later: Json, state: str) -> None:
+    assert make_case(ct(DEFINITE), later).fact("liver_metastases").state == state
+
+
+@pytest.mark.parametrize("verified", ["refuted", "entered-in-error"])
+def test_a_link_to_a_primary_that_never_was_gives_nothing_away(verified: str) -> None:
+    colon = condition(coded(ICD, "C18.9"), "colon", verified=verified)
+    metastasis = linked({"reference": "Condition/colon"})
+    assert make_case(pancreatic_cancer(), colon, metastasis).fact("liver_metastases").state == "yes:recorded-only"
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "site", "state"),
+    [
+        pytest.param("21907-1", named("M1"), "liver", "yes:recorded-only", id="text"),
+        pytest.param("21901-4", coded("https://x.example.org", "pM1a"), "liver", "yes:recorded-only", id="code"),
+        pytest.param("21907-1", coded(SNOMED, "1", "M1 category"), "liver", "yes:recorded-only", id="display"),
+        pytest.param("21907-1", named("M0"), "liver", "unknown:not-found", id="none"),
+        pytest.param("21907-1", named("M1"), "lung", "unknown:not-found", id="elsewhere"),
+        pytest.param("21905-5", named("M1"), "liver", "unknown:not-found", id="another-observation"),
+    ],
+)
+def test_distant_stage_with_its_site(code: str, value: Json, site: str, state: str) -> None:
+    stage = observation(coded(LOINC, code), valueCodeableConcept=value, bodySite=named(site))
+    assert make_case(stage).fact("liver_metastases").state == state
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Liver metastasis, tissue. Next generation sequencing: KRAS G12D, adenocarcinoma.",
+        "Liquid biopsy (plasma, ctDNA): KRAS G12D. Liver metastasis, adenocarcinoma.",
+    ],
+)
+def test_a_molecular_report_is_no_liver_pathology(text: str) -> None:
+    specimen = {"resourceType": "Specimen", "id": "sp1", "type": named("Liver tissue")}
+    sequenced = pathology(text, specimen=[{"reference": "Specimen/sp1"}])
+    sequenced["code"] = named("Molecular report")
+    fact = make_case(specimen, sequenced).fact("liver_metastases")
+    assert fact.state == "unknown:not-found"
+    assert not line(fact, "DiagnosticReport/path").counted

@@ -500,3 +500,68 @@ def test_entries_that_are_not_requests_are_no_orders() -> None:
 )
 def test_malformed_drafts_never_raise(junk: Json) -> None:
     assert one({"resourceType": "MedicationRequest", "id": "m"} | junk).kinds == NONE
+
+
+FOLFIRINOX = [{"text": "mFOLFIRINOX"}]
+PLAN = "https://example.org/PlanDefinition/mfolfirinox-cycle-1|2"
+
+
+@pytest.mark.parametrize(
+    ("resource", "kinds"),
+    [
+        pytest.param(service({"text": "Chemotherapy"}, orderDetail=FOLFIRINOX), SYSTEMIC, id="regimen-as-detail"),
+        pytest.param(
+            service({"text": "Oncology treatment plan"}, orderDetail=FOLFIRINOX), SYSTEMIC, id="plan-with-detail"
+        ),
+        pytest.param(service({"text": "Chemotherapy"}, instantiatesCanonical=[PLAN]), SYSTEMIC, id="canonical"),
+        pytest.param(service({"text": "Chemotherapy"}, instantiatesUri=PLAN), SYSTEMIC, id="uri"),
+        pytest.param(service({}, instantiatesUri=[PLAN]) | {"code": None}, SYSTEMIC, id="plan-alone"),
+        pytest.param(service({"text": "Chemotherapy"}), NONE, id="no-drug-named"),
+        pytest.param(service({"text": "Complete blood count"}, instantiatesUri=[PLAN]), NONE, id="test-of-a-plan"),
+        pytest.param(service({"text": "DPYD genotype"}, orderDetail=FOLFIRINOX), NONE, id="test-before-a-drug"),
+        pytest.param(service({"text": "FOLFIRINOX education"}), NONE, id="education"),
+        pytest.param(service({"text": "Chemotherapy counselling"}, orderDetail=FOLFIRINOX), NONE, id="counselling"),
+        pytest.param(
+            service({"text": "Chemotherapy"}, orderDetail=FOLFIRINOX, reasonCode=[{"text": "Breast cancer"}]),
+            NONE,
+            id="for-another-cancer",
+        ),
+        pytest.param(drug({"text": "S-1 20 mg capsule"}), SYSTEMIC, id="s-1"),
+        pytest.param(drug({"text": "Women's 1 A Day multivitamin"}), NONE, id="possessive-is-not-s-1"),
+        pytest.param(drug({"text": "Lidocaine, L5/S-1 nerve root"}), NONE, id="sacral-root-is-not-s-1"),
+        pytest.param(
+            drug(coded(ATC, "L01BC05"), reasonCode=[{"text": "Neoplasm of digestive organs (CMS/HCC)"}]),
+            SYSTEMIC,
+            id="billing-mark-in-the-reason",
+        ),
+        pytest.param(
+            drug(coded(ATC, "L01BC05"), reasonReference=[{"display": "Pancreatic mass (HHS-HCC)"}]),
+            SYSTEMIC,
+            id="billing-mark-in-the-display",
+        ),
+        pytest.param(drug(coded(ATC, "L01BC05"), status="canceled"), NONE, id="canceled"),
+        pytest.param(drug(coded(ATC, "L01BC05"), doNotPerform="true"), NONE, id="not-to-do-as-string"),
+        pytest.param(drug(coded(ATC, "L01BC05"), doNotPerform="false"), SYSTEMIC, id="to-do-as-string"),
+    ],
+)
+def test_orders_as_systems_write_them(resource: Json, kinds: frozenset[str]) -> None:
+    assert one(resource).kinds == kinds
+
+
+def mixture(item: Json) -> Json:
+    return {"resourceType": "Medication", "id": "mix", "ingredient": [{"itemReference": item}]}
+
+
+@pytest.mark.parametrize(
+    ("item", "kinds"),
+    [
+        pytest.param({"reference": "#drug"}, SYSTEMIC, id="contained"),
+        pytest.param({"reference": "#gone"}, NONE, id="not-there"),
+        pytest.param({"display": "Gemcitabine"}, SYSTEMIC, id="display"),
+        pytest.param({}, NONE, id="empty"),
+    ],
+)
+def test_ingredient_by_reference(item: Json, kinds: frozenset[str]) -> None:
+    substance = {"resourceType": "Medication", "id": "drug", "code": coded(ATC, "L01BC05")}
+    order = drug(contained=[mixture(item), substance], medicationReference={"reference": "#mix"})
+    assert one(order).kinds == kinds

@@ -114,7 +114,8 @@ def test_what_counts_as_given(item: Json, state: str) -> None:
         pytest.param(days_ago(7), "no", id="seven-days-ago"),
         pytest.param(days_ago(1), "no", id="cycle-one-given-yesterday"),
         pytest.param(days_ago(-5), "no", id="in-the-future"),
-        pytest.param("2026-02", "no", id="month-that-may-be-last-week"),
+        pytest.param("2026-02", "unknown:indeterminate", id="month-that-may-be-last-week"),
+        pytest.param("2026-03", "no", id="month-that-is-last-week"),
         pytest.param("", "unknown:indeterminate", id="undated-without-reason"),
     ],
 )
@@ -122,10 +123,37 @@ def test_first_given_more_than_a_week_ago(date: str, state: str) -> None:
     assert prior(given(date)).state == state
 
 
-def test_undated_but_for_this_cancer_counts() -> None:
-    fact = prior(given("", reasonCode=PANCREAS))
-    assert (fact.state, fact.as_of) == ("yes", "")
-    assert "undated" in line(fact, "MedicationAdministration/a1").why
+@pytest.mark.parametrize(
+    ("more", "state", "as_of"),
+    [
+        pytest.param({"reasonCode": PANCREAS}, "unknown:indeterminate", "", id="undated"),
+        pytest.param({"reasonCode": PANCREAS, "dateAsserted": days_ago(9)}, "yes", days_ago(9), id="asserted-long-ago"),
+        pytest.param({"reasonCode": PANCREAS, "dateAsserted": days_ago(2)}, "no", "", id="asserted-lately"),
+        pytest.param({"dateAsserted": days_ago(9)}, "unknown:indeterminate", "", id="asserted-without-reason"),
+    ],
+)
+def test_what_is_undated_needs_a_day_by_which_it_had_begun(more: Json, state: str, as_of: str) -> None:
+    fact = prior(stated(effectivePeriod={}, **more))
+    assert (fact.state, fact.as_of) == (state, as_of)
+
+
+def test_an_undated_administration_does_not_tell_when_therapy_began() -> None:
+    assert prior(given("", reasonCode=PANCREAS)).state == "unknown:indeterminate"
+
+
+@pytest.mark.parametrize("name", ["FOLFIRINOX counselling", "Gemcitabine education", "FOLFIRINOX teaching"])
+def test_talks_about_a_regimen_are_no_therapy(name: str) -> None:
+    assert prior(infused({"text": name})).state == "no"
+    assert prior(infused({"text": name.split(maxsplit=1)[0]})).state == "yes"
+
+
+def test_a_month_in_which_the_diagnosis_was_made_is_unsure() -> None:
+    case = make_case(pancreatic_cancer(onset="2026-01-20"), given("2026-01"))
+    assert case.fact("prior_systemic_therapy").state == "unknown:indeterminate"
+
+
+def test_an_instruction_not_to_give_may_be_a_string() -> None:
+    assert prior(ordered(doNotPerform="true")).state == "no"
 
 
 def test_as_of_is_the_first_dose() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cds_service.errors import MalformedCall
 from cds_service.hooks import READERS, parse_call
+from cds_service.hooks.fields import read_bare_id, read_encounter
 
 DRAFT = {"resourceType": "MedicationRequest", "id": "d1", "status": "draft"}
 BODY: dict[str, Any] = {
@@ -170,3 +171,27 @@ def test_message_repeats_no_value() -> None:
     with pytest.raises(MalformedCall) as caught:
         parse_call(body("context.patientId", "Patient/Zaphodine"), "order-select")
     assert "Zaphodine" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("e1", "e1"),
+        ("Encounter/e1", "e1"),
+        ("https://ehr.example.org/fhir/Encounter/e1", "e1"),
+        ("<b>", ""),
+        ("x y", ""),
+        ("../../x", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_an_odd_encounter_degrades(sent: object, read: str) -> None:
+    """Decision 31 for the user, and the same for the encounter: neither is a reason to refuse advice."""
+    assert read_encounter(sent) == read
+
+
+@pytest.mark.parametrize("patient", ["<b>", "a\u202eb", "a#b", "x y", "Patient/1"])
+def test_a_patient_id_is_a_plain_id(patient: str) -> None:
+    with pytest.raises(MalformedCall, match="patientId"):
+        read_bare_id(patient, "context.patientId")

@@ -78,6 +78,7 @@ def test_plain_labels_keep_names_and_drop_markup(text: str, expected: str) -> No
         ("urn:uuid:1", "urn\\:uuid\\:1"),
         ("Type/<b>", "Type\\/&lt;b&gt;"),
         ("Type/", "Type\\/"),
+        ("Observation/" + "a" * 257, "Observation\\/" + "a" * 67 + "…"),
         ("Typé/1", "Typé\\/1"),
         ("1/1", "1\\/1"),
     ],

@@ -44,7 +44,7 @@ def decision(rule: str, suggestions: tuple[str, ...] = (), **facts: Fact) -> Dec
     outcome = Outcome(
         "tissue-before-systemic-therapy", "TissueBeforeSystemicTherapy", rule, rule, "", "warning", suggestions
     )
-    drafts = (DRUG, FOLINIC, SIGNED, NAMELESS, OTHER)
+    drafts = (DRUG, FOLINIC, SIGNED, OTHER)
     orders = Orders("order-sign", drafts, (DRUG,), ())
     known: Mapping[str, Fact] = MappingProxyType(
         {
@@ -68,6 +68,9 @@ def _complete(known: Mapping[str, Fact]) -> Mapping[str, Fact]:
         "bleeding_risk",
         "excluded_histology",
         "under_eighteen",
+        "mri_liver_done",
+        "mri_contraindicated",
+        "resectability",
     )
     return MappingProxyType({**{name: Fact(name, "no") for name in names}, **known})
 
@@ -134,7 +137,9 @@ def test_every_variant_ends_with_the_closing_sentence_and_shows_its_status(
 
 
 def test_a_suspected_level_changes_the_summary(content: Content) -> None:
-    card = card_of(content, decision("not-found", liver_metastases=Fact("liver_metastases", "yes", "imaging-suspected")))
+    card = card_of(
+        content, decision("not-found", liver_metastases=Fact("liver_metastases", "yes", "imaging-suspected"))
+    )
     assert card["summary"].startswith("Liver metastases suspected on imaging")
 
 
@@ -249,6 +254,29 @@ def test_removal_deletes_every_draft_of_the_regimen_and_nothing_else(content: Co
         "Remove the draft order folinic acid",
     ]
     assert all(action["type"] == "delete" and "resource" not in action for action in suggestion["actions"])
+
+
+@pytest.mark.parametrize("reference", ["urn:uuid:4", "MedicationRequest/<img src=x>", "MedicationRequest/a b"])
+def test_a_draft_that_cannot_be_named_means_no_removal_at_all(content: Content, reference: str) -> None:
+    """A regimen removed in part would look removed; and no odd id reaches an action."""
+    base = decision("not-found", ("remove-draft-orders",))
+    odd = replace(DRUG, reference=reference, label="***")
+    card = card_of(content, replace(base, orders=replace(base.orders, drafts=(FOLINIC, odd))))
+    assert "suggestions" not in card
+
+
+def test_two_versions_of_one_draft_are_deleted_once(content: Content) -> None:
+    base = decision("not-found", ("remove-draft-orders",))
+    again = replace(DRUG, resource={"status": "draft", "dose": 2})
+    card = card_of(content, replace(base, orders=replace(base.orders, drafts=(DRUG, again))))
+    assert len(card["suggestions"][0]["actions"]) == 1
+
+
+def test_an_odd_record_id_is_not_put_into_an_order(content: Content) -> None:
+    items = (Evidence("Condition/a\u202eb", "x"), Evidence("Condition/ok", "x"))
+    odd = Fact("pancreatic_cancer", "yes", "confirmed", items)
+    card = card_of(content, decision("not-found", ("liver-mri",), pancreatic_cancer=odd))
+    assert card["suggestions"][0]["actions"][0]["resource"]["reasonReference"] == [{"reference": "Condition/ok"}]
 
 
 def test_nothing_to_delete_means_no_suggestion(content: Content) -> None:

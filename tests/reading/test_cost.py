@@ -7,7 +7,10 @@ from time import perf_counter
 
 import pytest
 
-from cds_service.reading import Lexicon, html_to_text, read_attempt, read_liver, read_pathology
+from cds_service.reading import Lexicon, html_to_text
+from cds_service.reading.attempt import read_attempt
+from cds_service.reading.liver import read_liver
+from cds_service.reading.pathology import read_pathology
 
 _LINE = (
     "Liver: multiple hypodense lesions in segments V and VI, suspicious for metastases; no ascites. Pancreas: 3 cm"

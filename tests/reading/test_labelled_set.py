@@ -10,17 +10,25 @@ from pathlib import Path
 import pytest
 
 from cds_service.reading import Lexicon
-from cds_service.replay.reading_set import LabelledText, Matrix, confusion, read_all, read_set
+from cds_service.replay.reading_set import DEVELOPMENT, LabelledText, Matrix, confusion, read_all, read_set
 
 _SET = Path(__file__).resolve().parents[2] / "fixtures" / "reading"
-_KNOWN_DISAGREEMENTS: dict[str, str] = {}
-"""Texts of the tuning half that are read otherwise than labelled, with the reason. Now none."""
+_DEVELOPMENT = [each for name in DEVELOPMENT for each in read_set(_SET / f"{name}.yaml")]
+_KNOWN_DISAGREEMENTS = {
+    "fz-035": "a denial runs on over a comma to the favoured origin (not colorectal in type, pancreatic origin most"
+    " likely): read as uninterpretable, labelled confirmed; the safe side",
+}
+"""Texts of the development sets that are read otherwise than labelled, with the reason."""
 
 
-@pytest.mark.parametrize("each", [pytest.param(each, id=each.id) for each in read_set(_SET / "tuning.yaml")])
-def test_tuning_half(lexicon: Lexicon, each: LabelledText) -> None:
+@pytest.mark.parametrize("each", [pytest.param(each, id=each.id) for each in _DEVELOPMENT])
+def test_development_sets(lexicon: Lexicon, each: LabelledText) -> None:
     ((text, state),) = read_all([each], lexicon)
     assert (state == text.expect) == (text.id not in _KNOWN_DISAGREEMENTS)
+
+
+def test_every_known_disagreement_is_of_a_development_text() -> None:
+    assert _KNOWN_DISAGREEMENTS.keys() <= {each.id for each in _DEVELOPMENT}
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +38,11 @@ def frozen(lexicon: Lexicon) -> dict[str, Matrix]:
 
 def test_frozen_half_nothing_is_wrongly_confirmed(frozen: dict[str, Matrix]) -> None:
     count = frozen["pathology"].wrongly_positive
+    assert count == 0
+
+
+def test_frozen_half_nothing_is_wrongly_definite(frozen: dict[str, Matrix]) -> None:
+    count = frozen["liver"].wrongly_positive
     assert count == 0
 
 

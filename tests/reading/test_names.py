@@ -84,6 +84,15 @@ from cds_service.reading.names import MAX_NAME, load_names
         pytest.param("Upfront resectable", "resectability.resectable", "resectability.borderline", id="resectable"),
         pytest.param("MR-conditional pacemaker", "", "mri.contraindication", id="conditional-device"),
         pytest.param("Cardiac pacemaker in situ", "mri.contraindication", "", id="pacemaker"),
+        pytest.param("CT neck and chest", "img.ct_other_region", "img.ct_abdomen", id="ct-elsewhere"),
+        pytest.param("CT chest abdomen pelvis", "img.ct_abdomen", "img.ct_other_region", id="ct-with-abdomen"),
+        pytest.param("Visualised upper liver", "partial.liver", "", id="part-of-the-liver"),
+        pytest.param("No tissue obtained", "reason.unsuccessful", "reason.not_visualised", id="unsuccessful"),
+        pytest.param("Non-diagnostic sample", "reason.unsuccessful", "", id="inadequate"),
+        pytest.param("High INR", "reason.laboratory", "reason.contraindication", id="laboratory"),
+        pytest.param("ctDNA, plasma", "path.blood", "path.report", id="blood"),
+        pytest.param("Germline testing", "path.blood path.molecular", "", id="germline"),
+        pytest.param("Cervical lymph node", "site.node node.distant", "", id="distant-node"),
         pytest.param("", "", "cond.pancreas_primary", id="empty"),
         pytest.param("???", "", "cond.pancreas_primary", id="no-words"),
         pytest.param("x" * MAX_NAME + " pancreatic cancer", "", "cond.pancreas_primary", id="only-the-beginning"),
@@ -109,7 +118,10 @@ def test_every_name_that_facts_ask_for_has_an_entry(lexicon: Lexicon) -> None:
         route.topical route.intravesical route.ophthalmic reason.refusal reason.contraindication reason.not_visualised
         reason.other_stop mri.contrast_or_diffusion mri.contraindication cancer.colorectal cancer.breast cancer.lung
         cancer.kidney cancer.melanoma cancer.ovary cancer.prostate cancer.skin_minor resectability.resectable
-        resectability.borderline resectability.locally_advanced resectability.metastatic tissue.declared"""
+        resectability.borderline resectability.locally_advanced resectability.metastatic tissue.declared
+        cond.pancreas_lesion_indeterminate cond.uncorrectable_coagulopathy drug.anticoagulant img.ct_other_region
+        node.distant partial.liver path.blood reason.laboratory reason.unsuccessful service.counselling
+        service.treatment stage.m1"""
     assert set(wanted.split()) <= entries
 
 

@@ -39,42 +39,48 @@ def lexicon() -> Lexicon:
 
 
 @pytest.fixture
-def halves(tmp_path: Path) -> Path:
-    for half in ("tuning", "frozen"):
-        (tmp_path / f"{half}.yaml").write_text(_TEXTS, encoding="utf-8")
+def sets(tmp_path: Path) -> Path:
+    for name in ("tuning", "frozen"):
+        (tmp_path / f"{name}.yaml").write_text(_TEXTS, encoding="utf-8")
     return tmp_path
 
 
-def test_counts_and_rates(halves: Path, lexicon: Lexicon) -> None:
-    attempt, liver, pathology = confusion(read_set(halves / "tuning.yaml"), lexicon)
+def test_counts_and_rates(sets: Path, lexicon: Lexicon) -> None:
+    attempt, liver, pathology = confusion(read_set(sets / "tuning.yaml"), lexicon)
     assert (attempt.right, attempt.total, attempt.recall) == (1, 1, 1.0)
     assert liver.counts == {("absent", "absent"): 1}
     assert (pathology.right, pathology.total, pathology.wrongly_positive) == (1, 3, 1)
     assert (pathology.recall, pathology.unread) == (0.5, 0.5)
 
 
-def test_only_the_tuning_half_lists_failures(halves: Path, lexicon: Lexicon) -> None:
-    measured = report(halves, lexicon)
+@pytest.mark.parametrize("name", ["tuning", "spent"])
+def test_a_development_set_lists_failures(tmp_path: Path, lexicon: Lexicon, name: str) -> None:
+    (tmp_path / f"{name}.yaml").write_text(_TEXTS, encoding="utf-8")
+    assert [each.id for each in report(tmp_path, lexicon).failures] == ["b", "c"]
+
+
+def test_the_frozen_half_lists_no_failures(sets: Path, lexicon: Lexicon) -> None:
+    measured = report(sets, lexicon)
     assert [(each.id, each.expect, each.read) for each in measured.failures] == [
         ("b", "confirmed", "uninterpretable"),
         ("c", "uninterpretable", "confirmed"),
     ]
-    (halves / "tuning.yaml").unlink()
-    assert report(halves, lexicon).failures == ()
+    (sets / "tuning.yaml").unlink()
+    assert report(sets, lexicon).failures == ()
 
 
-def test_no_text_is_ever_shown(halves: Path, lexicon: Lexicon) -> None:
-    measured = report(halves, lexicon)
-    shown = measured.text() + repr(measured) + repr(measured.as_json()) + repr(read_set(halves / "frozen.yaml"))
+def test_no_text_is_ever_shown(sets: Path, lexicon: Lexicon) -> None:
+    measured = report(sets, lexicon)
+    shown = measured.text() + repr(measured) + repr(measured.as_json()) + repr(read_set(sets / "frozen.yaml"))
     assert "secretword" not in shown
 
 
-def test_text_and_json_agree(halves: Path, lexicon: Lexicon) -> None:
-    measured = report(halves, lexicon)
+def test_text_and_json_agree(sets: Path, lexicon: Lexicon) -> None:
+    measured = report(sets, lexicon)
     text, plain = measured.text(), measured.as_json()
     assert "frozen, pathology: 1 of 3 as labelled" in text
     assert "  b: labelled confirmed, read uninterpretable" in text
-    assert plain["halves"]["frozen"][2]["wrongly_positive"] == 1
+    assert plain["sets"]["frozen"][2]["wrongly_positive"] == 1
     assert plain["failures"][0] == {
         "id": "b",
         "question": "pathology",

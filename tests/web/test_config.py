@@ -51,13 +51,16 @@ def test_what_is_given_overrules_the_environment() -> None:
 @pytest.mark.parametrize(
     ("environ", "says"),
     [
-        pytest.param({"CDS_HOST": ""}, "CDS_HOST is empty", id="no-host"),
+        pytest.param({"CDS_HOST": ""}, "CDS_HOST must be the IP address", id="no-host"),
         pytest.param({"CDS_HOST": "0.0.0.0", "CDS_UUID_KEY": KEY}, "needs --insecure", id="all-addresses"),
         pytest.param({"CDS_HOST": "10.0.0.5", "CDS_UUID_KEY": KEY}, "needs --insecure", id="one-address"),
-        pytest.param({"CDS_HOST": "cds.example.org", "CDS_UUID_KEY": KEY}, "needs --insecure", id="a-name"),
+        pytest.param({"CDS_HOST": "cds.example.org", "CDS_UUID_KEY": KEY}, "CDS_HOST must be", id="a-name"),
         pytest.param({**ELSEWHERE, "CDS_UUID_KEY": ""}, "CDS_UUID_KEY", id="no-key-elsewhere"),
         pytest.param({**ELSEWHERE, "CDS_UUID_KEY": "short"}, "CDS_UUID_KEY", id="short-key"),
         pytest.param({"CDS_UUID_KEY": "short"}, "CDS_UUID_KEY", id="short-key-on-loopback"),
+        pytest.param({"CDS_INSECURE": "1"}, "CDS_UUID_KEY", id="no-key-behind-a-proxy"),
+        pytest.param({"CDS_INSECURE": "1", "CDS_UUID_KEY": " " * 21}, "CDS_UUID_KEY", id="blank-key"),
+        pytest.param({"CDS_PROT": "1"}, "CDS_PROT is not a setting", id="misspelt"),
         pytest.param({"CDS_PORT": "0"}, "CDS_PORT", id="port-0"),
         pytest.param({"CDS_PORT": "65536"}, "CDS_PORT", id="port-too-large"),
         pytest.param({"CDS_PORT": "http"}, "CDS_PORT", id="port-a-word"),
@@ -125,7 +128,7 @@ def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
         pytest.param({}, ["CDS_UUID_KEY"], id="defaults"),
         pytest.param({"CDS_UUID_KEY": KEY}, [], id="key"),
         pytest.param(ELSEWHERE, ["CDS_INSECURE"], id="elsewhere"),
-        pytest.param({"CDS_INSECURE": "1"}, ["CDS_UUID_KEY", "CDS_INSECURE"], id="insecure-loopback"),
+        pytest.param({"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY}, ["CDS_INSECURE"], id="insecure-loopback"),
     ],
 )
 def test_what_the_operator_hears(environ: dict[str, str], warned: list[str]) -> None:

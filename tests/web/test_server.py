@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.config import Config
-from cds_service.errors import ContentError
+from cds_service.errors import ConfigError, ContentError
 from cds_service.web import server, worker
 from tests.web.service_calls import ID, ROOT, stored
 
@@ -87,6 +87,22 @@ def ask(
 def test_calls_over_a_socket(running: Running, chunked: bool, padding: int, status: int) -> None:
     _, port, _ = running
     assert ask(port, "POST", PATH, BODY + b" " * padding, chunked)[0] == status
+
+
+def test_stalled_clients_do_not_stop_the_service(running: Running) -> None:
+    """Ten clients that never finish their bodies: the eleventh is answered."""
+    _, port, _ = running
+    stalled = []
+    try:
+        for _ in range(10):
+            client = socket.create_connection(("127.0.0.1", port), timeout=WAIT_SECONDS)
+            client.sendall(f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n{{".encode())
+            stalled.append(client)
+        assert ask(port, "GET", "/healthz")[0] == 200
+        assert ask(port, "POST", PATH, BODY)[0] == 200
+    finally:
+        for client in stalled:
+            client.close()
 
 
 def test_discovery_and_health_over_a_socket(running: Running) -> None:
@@ -161,3 +177,13 @@ def test_serve_hands_its_configuration_to_the_server(monkeypatch: pytest.MonkeyP
     assert (seen["target"], seen["factory"]) == ("cds_service.web.worker:build", True)
     assert os.environ["CDS_PORT"] == "1234"
     assert seen["log_access"] is False
+
+
+def test_a_port_in_use_stops_the_start_and_is_named() -> None:
+    """The server itself would share the port, and two contents would answer in turn."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = int(taken.getsockname()[1])
+        with pytest.raises(ConfigError, match=f"CDS_PORT {port} on 127.0.0.1 is not free"):
+            server.claim_port("127.0.0.1", port)

@@ -6,11 +6,14 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
 
 from cds_service.config import Config
+from cds_service.errors import Overloaded
+from cds_service.web import services
 from tests.web.service_calls import CALLS, ID, check_answer, check_error, client, post, stored
 
 SELECT, SIGN = "sandbox-rx-capecitabine", "sandbox-rx-sign"
@@ -305,3 +308,14 @@ def test_identity_is_no_compression() -> None:
 def test_a_body_shorter_than_announced_is_400() -> None:
     answer = post(b"", input_stream=io.BytesIO(b'{"hook"'), content_length=500)
     check_error(answer, 400, "invalid")
+
+
+def test_a_busy_service_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decision 30: 503 for overload, with an OperationOutcome."""
+    monkeypatch.setattr(services, "_SLOTS", BoundedSemaphore(1))
+    monkeypatch.setattr(services, "PATIENCE_SECONDS", 0)
+    with services.compute_slot(), pytest.raises(Overloaded) as caught, services.compute_slot():
+        pass
+    assert (caught.value.status, caught.value.issue_code) == (503, "transient")
+    with services.compute_slot():
+        pass
