@@ -20,10 +20,10 @@ ENV PATH="/opt/cds/bin:$PATH" \
     PYTHONUNBUFFERED=1
 USER 10001:10001
 EXPOSE 8080
-# /healthz answers on the loopback address whatever the clients are.
+# Asked from inside, on the loopback address.
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=2).close()"]
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('CDS_PORT', 8080)}/healthz\", timeout=2).close()"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["cds-service"]
-# Off the loopback address the service starts only when it is told how clients are known, or --insecure: see SECURITY.md.
-CMD ["serve", "--host", "0.0.0.0", "--port", "8080"]
+# Off the loopback address the service starts only with --insecure (CDS_INSECURE=1) and CDS_UUID_KEY: see SECURITY.md.
+CMD ["serve", "--host", "0.0.0.0"]

@@ -46,9 +46,7 @@ from cds_service.reading import read_attempt
 _SEARCHES = ("procedures", "reports")
 _LESION_SHOWN = frozenset({"definite", "suspected", "indeterminate"})
 _SECTIONAL = frozenset({"ct", "mri"})
-_NOT_OF_VISIBILITY = frozenset(
-    {"reason.refusal", "reason.contraindication", "reason.laboratory", "reason.other_stop"}
-)
+_NOT_OF_VISIBILITY = frozenset({"reason.refusal", "reason.contraindication", "reason.laboratory", "reason.other_stop"})
 _DAY = timedelta(days=1)
 
 _Outcome = Literal["failed", "unsure", "unreadable", "not"]

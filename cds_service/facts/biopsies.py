@@ -30,6 +30,7 @@ BIOPSY_MARKS = ("proc.",)
 """Marks without which nothing is read as a biopsy here (see ``marks``)."""
 _KINDS_BY_SITE = {"site.liver": LIVER_BIOPSY, "site.pancreas": PANCREAS_BIOPSY}
 _OTHER = ("lab.", "path.", "drug.", "regimen")
+_FAILED = "reason.unsuccessful"
 _GENERIC = "proc.image_guided_biopsy_generic"
 _NOT_PLAIN_ULTRASOUND = frozenset({"guidance.ct", "guidance.mri", "guidance.ceus", "guidance.fusion", "guidance.eus"})
 
@@ -91,9 +92,11 @@ def performed_when(procedure: Resource) -> When | None:
 
 
 def stop_reasons(procedure: Resource, vocabulary: Vocabulary) -> frozenset[str]:
-    """The ``reason.*`` names in a Procedure's statusReason, else in its notes."""
-    stated = vocabulary.both(concepts_of(procedure, "statusReason"))
-    return reasons_in(stated) or reasons_in(vocabulary.named(notes_of(procedure)))
+    """The ``reason.*`` names in a Procedure's statusReason, else in its notes; so too if it says only "failed"."""
+    stated = reasons_in(vocabulary.both(concepts_of(procedure, "statusReason")))
+    if stated - {_FAILED}:
+        return stated
+    return stated | reasons_in(vocabulary.named(notes_of(procedure)))
 
 
 def reasons_in(names: frozenset[str]) -> frozenset[str]:

@@ -20,7 +20,6 @@ from cds_service.fhir.shapes import Concept, When, as_list, as_object, as_text, 
 
 _PRIMARY = "cond.pancreas_primary"
 _MASS = "cond.pancreas_lesion_indeterminate"
-_STATED_MASS = "cond.pancreas_mass"
 _FROM_PANCREAS = "cond.metastasis_from_pancreas"
 _LIVER = "cond.liver_metastasis"
 _SPREAD = (
@@ -30,7 +29,7 @@ _SPREAD = (
     "cond.other_metastasis",
     "cond.peritoneal_metastasis",
 )
-_MASSES = (_MASS, _STATED_MASS, "cond.liver_lesion_indeterminate")
+_MASSES = (_MASS, "cond.liver_lesion_indeterminate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def _sign(problem: Problem, spread: bool, case: Case) -> _Sign | None:
         level, quality, why = "suspected", "name-only", "recognised by its name only"
     elif _FROM_PANCREAS in problem.coded:
         level, quality, why = "suspected", "coded", "a metastasis from the pancreas, the primary is not recorded"
-    elif _STATED_MASS in problem.coded or (_MASS in problem.coded and _names_pancreatic_mass(problem, case)):
+    elif _MASS in problem.coded and _names_pancreatic_mass(problem, case):
         level, quality, why = "suspected", "coded", "a pancreatic mass"
     elif "cond.pancreas_neuroendocrine" in problem.coded:
         return _Sign("", problem.when, problem.line(False, "a neuroendocrine neoplasm"), label)

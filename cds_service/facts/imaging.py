@@ -186,11 +186,8 @@ def _problems(case: Case) -> Iterator[Evidence]:
 
 
 def _implants(case: Case) -> Iterator[Evidence]:
-    words = vocabulary_of(case)
     for procedure in with_mark(case, "Procedure", (_BARRED,)):
         titles = concepts_of(procedure, "code")
-        if _BARRED not in words.both(titles):
-            continue
         when = read_when(procedure.get("performedDateTime")) or read_when(procedure.get("performedPeriod"))
         status = as_text(procedure.get("status"))
         ahead = when is not None and when.is_future(case.now)

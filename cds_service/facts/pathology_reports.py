@@ -170,7 +170,7 @@ def _lone_observations(case: Case) -> Iterable[Resource]:
 
 
 def _is_from_pathology(resource: Resource, case: Case) -> bool:
-    """Whether an observation is filed or named as pathology, or names its specimen: a mere morphology may be history."""
+    """Whether an observation is filed or named as pathology, or names its specimen: a morphology may be history."""
     words = vocabulary_of(case)
     titles = concepts_of(resource, "code", "category")
     filed = "path.category" in words.coded(titles) or "path.report" in words.worded(titles)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import timedelta
 
 from cds_service.facts.case import Case, once
 from cds_service.facts.liver_imaging import imaging_reports
-from cds_service.facts.pathology_reports import pathology_findings
+from cds_service.facts.pathology_reports import PathologyFinding, pathology_findings
 from cds_service.facts.reports import report_date, report_status, report_text
 from cds_service.fhir.shapes import When, read_when
 from cds_service.reading.document import read_document
@@ -23,37 +23,32 @@ _LESION = frozenset({"lesion", "suspect-lesion"})
 def first_pancreatic_evidence(case: Case) -> When | None:
     """The earliest date among the items that F1 rests on and the reports that name the tumour; None if none is dated.
 
-    Pathology that proves it dates this cancer however old it is. An imaging report is trusted within the reach of
-    the settings only: an older one may speak of something else.
+    A report is trusted within the reach of the settings before the first of those items (or today, if they are
+    undated): an older one may be of something else, or of a cancer that has come back.
     """
     dates = (read_when(line.date) for line in case.fact("pancreatic_cancer").evidence if line.counted)
-    known = [when for when in dates if when is not None]
-    known += [
-        found.date
-        for found in pathology_findings(case)
-        if found.state in {"confirmed", "weak"}
-        and not found.blood
-        and (found.site == "pancreas" or found.names_pancreas)
-        and found.date is not None
-    ]
-    known.extend(_shown(case, _first(known)))
-    return _first(known)
-
-
-def _first(dates: list[When]) -> When | None:
-    return min(dates, key=lambda when: when.first, default=None)
-
-
-def _shown(case: Case, first: When | None) -> Iterator[When]:
-    """The dates of final imaging, not older than the reach before the first evidence or today, that shows the tumour."""
-    latest = first.first if first else case.now
+    recorded = _first(when for when in dates if when is not None)
+    latest = recorded.first if recorded else case.now
     oldest = latest - timedelta(days=case.settings.first_evidence_reach)
+    proven = [found.date for found in pathology_findings(case) if found.date is not None and _is_of_pancreas(found)]
+    known = [when for when in proven if oldest <= when.first < latest]
     for report, newer in imaging_reports(case):
         when = report_date(report, case)
         if when is None or newer is not None or report_status(report) != "final" or not oldest <= when.first < latest:
             continue
         if names_pancreatic_tumour(report_text(report, case).text, case.lexicon):
-            yield when
+            known.append(when)
+    return _first(known) or recorded
+
+
+def _first(dates: Iterable[When]) -> When | None:
+    return min(dates, key=lambda when: when.first, default=None)
+
+
+def _is_of_pancreas(found: PathologyFinding) -> bool:
+    """Whether a pathology report states a malignancy of the pancreas, in the pancreas or spread from it."""
+    is_malignant = found.state in {"confirmed", "weak"} and not found.blood
+    return is_malignant and (found.site == "pancreas" or found.names_pancreas)
 
 
 def names_pancreatic_tumour(text: str, lexicon: Lexicon) -> bool:

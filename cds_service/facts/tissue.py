@@ -170,7 +170,7 @@ class _Since:
 
 
 def _since(case: Case) -> _Since:
-    """The first evidence of this cancer, moved back by the lead for tissue; where nothing dates it, today by the reach."""
+    """The first evidence of this cancer, moved back by the lead for tissue; if nothing dates it, the reach."""
     first = first_pancreatic_evidence(case)
     if first is not None:
         lead = timedelta(days=case.settings.pancreatic_evidence_lead)

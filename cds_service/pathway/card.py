@@ -54,11 +54,10 @@ class Suggestion:
 
 
 class Choice(NamedTuple):
-    """What a card comes to in some states: the deciding rule (or requirement, exclusion), templates, summary text."""
+    """What a card comes to in some states: the deciding rule (or requirement, exclusion) and the templates offered."""
 
     decided: str
     suggestions: tuple[str, ...]
-    summary: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +111,7 @@ class Card:
         )
 
     def choose(self, states: States) -> Choice:
-        """Rule, suggestions and summary in one; remembered, as the same states come again and again."""
+        """Rule and suggestions in one; remembered, as the same states come again and again."""
         names = (*self.deciding_facts(), *self.wording_facts())
         return _choose(self, names, tuple(states[name] for name in names))
 
@@ -130,10 +129,7 @@ class Card:
 def _choose(card: Card, names: tuple[str, ...], row: tuple[str, ...]) -> Choice:
     states = dict(zip(names, row, strict=True))
     decided = card.decide(states)
-    rule = next((rule for rule in card.rules if rule.id == decided and not rule.is_silence), None)
-    if rule is None:
-        return Choice(decided, (), "")
-    return Choice(decided, card.suggest(decided, states), rule.summary(states))
+    return Choice(decided, card.suggest(decided, states))
 
 
 @lru_cache(maxsize=256)

@@ -68,7 +68,7 @@ def without_cards(
 
 def _decide_card(card: Card, case: Case) -> Outcome:
     states = {name: case.fact(name).state for name in (*card.deciding_facts(), *card.wording_facts())}
-    decided, offered, _ = card.choose(states)
+    decided, offered = card.choose(states)
     unknown = tuple(name for name in card.excluded_by if case.fact(name).value == "unknown")
     if decided in card.requires or decided in card.excluded_by:
         return Outcome(card.id, card.topic, decided, "", decided, "", not_ruled_out=unknown)

@@ -47,7 +47,7 @@ def render_card(
     states = {name: fact.state for name, fact in decision.facts.items()}
     rendered: dict[str, Any] = {
         "uuid": identity.card,
-        "summary": fill_summary(card.choose(states).summary, decision.facts),
+        "summary": fill_summary(rule.summary(states), decision.facts),
         "detail": render_detail(card, rule, outcome, decision, content, orders),
         "indicator": outcome.indicator,
         "source": {

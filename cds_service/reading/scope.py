@@ -21,6 +21,7 @@ MAX_MATCHES = 80
 
 _CUTS = frozenset(";:-\u2013\u2014")
 _STOPS = frozenset(".!?")
+_OR = frozenset({"or", "nor"})
 _JOINS = frozenset({",", "and"})
 _LIST = frozenset({",", "and", "or", "nor", "/", "the", "a", "an", "any"})
 _OF = frozenset({"of", "in", "from", "the", "a", "an", "within", "any", "to", "by"})
@@ -136,10 +137,9 @@ def _own_doubts(words: Sequence[str], sentence: Sentence, modifiers: Sequence[Ma
     for match in modifiers:
         ends = match.end >= sentence.end or words[match.end] in _STOPS or words[match.end] in _CUTS
         if match.kind == "suspected" and match.label == "both" and ends:
-            clause = words[sentence.start : match.start]
-            out += [place for place in range(sentence.start, match.start) if words[place] == ","][-1:]
-            if "or" in clause or "nor" in clause:
-                out.clear()
+            comma = next((at for at in range(match.start - 1, sentence.start, -1) if words[at] == ","), match.start)
+            if not _OR.intersection(words[comma : match.start]):
+                out.append(comma)
     return out
 
 
@@ -181,9 +181,10 @@ class _Reach(NamedTuple):
             if last is None or (limit is not None and match.start >= limit):
                 continue
             between = self.words[last.end : match.start]
-            if last.label != "many" and ("or" in between or "nor" in between):
+            in_segments = any(one.kind == "segment" and last.end <= one.start < match.start for one in self.findings)
+            if last.label != "many" and not in_segments and _OR.intersection(between):
                 reached.add(self.kind)
-            elif "," in between or "or" in between:
+            elif "," in between or _OR.intersection(between):
                 reached.add("indeterminate")
 
     def backward(self, cuts: Sequence[int]) -> bool:

@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cds_service.errors import DataUnavailable, MalformedCall
 from cds_service.facts.fact import Evidence, Fact
-from cds_service.facts.orders import Order
+from cds_service.facts.orders import Order, read_orders
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.fhir.source import Source
 from cds_service.hooks import parse_call
 from cds_service.pathway.content import Content
+from cds_service.pathway.decide import without_cards
 from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.evaluate import evaluate
 from cds_service.pathway.render import render_response
+from cds_service.record import build_record
 from cds_service.replay.in_process import REPLAY_KEY
 from cds_service.replay.report import printable
 
@@ -80,13 +83,20 @@ class Explanation:
 def explain(body: Mapping[str, Any], content: Content, now: datetime, source: Source | None = None) -> Explanation:
     """Decide a call and keep all that led there. ``source`` replaces the prefetch of the call as its data.
 
-    CallError as the service would raise it.
+    A call that is answered 412 is explained as far as it came. MalformedCall as the service would raise it.
     """
     hook = body.get("hook")
     hooks = {service.hook for service in content.pathway.services}
-    call = parse_call(body, hook if isinstance(hook, str) and hook in hooks else min(hooks))
+    if hook not in hooks:
+        raise MalformedCall(f"hook must be one of {', '.join(sorted(hooks))}")
+    call = parse_call(body, str(hook))
     data = source if source is not None else PrefetchSource(call.prefetch, content.prefetch)
-    decision = evaluate(call, data, content, now)
+    try:
+        decision = evaluate(call, data, content, now)
+    except DataUnavailable as error:
+        orders = read_orders(call, content.terms, content.lexicon)
+        record = build_record(call.patient_id, data.fetch(tuple(content.prefetch)).values(), call.fhir_server)
+        decision = without_cards(orders, f"answered {error.status}, {error}", record)
     cards = render_response(decision, content, call, now, REPLAY_KEY)["cards"]
     return Explanation(decision, tuple(cards), now)
 

@@ -118,6 +118,8 @@ def _card(card: Mapping[str, Any]) -> CardLine:
 def _request(session: requests.Session, method: str, url: str, body: Any) -> requests.Response:
     try:
         return session.request(method, url, json=body, timeout=_TIMEOUT, allow_redirects=False)
+    except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL):
+        raise RemoteError(f"{url}: not a URL of a service: give it as http://host:port") from None
     except requests.RequestException as error:
         raise RemoteError(f"{url}: no answer ({type(error).__name__}): is the service running there?") from None
 

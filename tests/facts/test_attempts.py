@@ -69,6 +69,25 @@ def failed(*resources: Json, searches: dict[str, Completeness] | None = None) ->
             "yes",
             id="only-the-account-says-so",
         ),
+        pytest.param(procedure(status="completed", outcome=named("Unsuccessful")), "yes", id="unsuccessful"),
+        pytest.param(
+            procedure(status="completed", outcome=coded("urn:x", "1", "No tissue obtained")), "yes", id="no-tissue"
+        ),
+        pytest.param(
+            procedure(status="completed", outcome=named("Unsuccessful"), statusReason=named("Patient intolerance")),
+            "no",
+            id="unsuccessful-for-intolerance",
+        ),
+        pytest.param(
+            procedure(status="completed", outcome=named("Unsuccessful, breath holding")), "no", id="breath-holding"
+        ),
+        pytest.param(procedure(status="stopped", outcome=named("Unsuccessful")), "no", id="stopped-unsuccessful"),
+        pytest.param(procedure(CT_BIOPSY, status="completed", outcome=named("Failed")), "no", id="unsuccessful-ct"),
+        pytest.param(
+            procedure(LIVER_BIOPSY, status="completed", outcome=named("Unsuccessful")),
+            "unknown:indeterminate",
+            id="unsuccessful-guidance-not-stated",
+        ),
         pytest.param(procedure(status="completed"), "no", id="completed"),
         pytest.param(procedure(), "no", id="not-done-no-reason"),
         pytest.param(procedure(statusReason=named("INR too high, contraindicated")), "no", id="coagulation"),
@@ -92,6 +111,7 @@ def failed(*resources: Json, searches: dict[str, Completeness] | None = None) ->
         pytest.param(procedure(named("CEUS-guided liver biopsy"), statusReason=NOT_SEEN), "no", id="under-ceus"),
         pytest.param(procedure(named("US-guided biopsy of kidney"), statusReason=NOT_SEEN), "no", id="kidney"),
         pytest.param(procedure(named("US-guided FNA thyroid"), statusReason=NOT_SEEN), "no", id="thyroid"),
+        pytest.param(procedure(named("EUS-guided biopsy of pancreas"), statusReason=NOT_SEEN), "no", id="pancreas"),
     ],
 )
 def test_procedures(item: Json, state: str) -> None:
@@ -121,6 +141,12 @@ def test_procedures(item: Json, state: str) -> None:
 def test_the_sample_of_the_attempt_decides(text: str, state: str, links: tuple[Json, Json]) -> None:
     done = procedure(status="completed", **links[0])
     assert failed(done, sample(text, **links[1]), LIVER_SPECIMEN).state == state
+
+
+def test_a_withdrawn_report_of_the_sample_does_not_speak_for_it() -> None:
+    final = sample("Liver, core biopsy: insufficient for diagnosis.")
+    withdrawn = sample("Liver, core biopsy: insufficient.", status="cancelled") | {"id": "old"}
+    assert failed(procedure(status="completed"), final, withdrawn, LIVER_SPECIMEN).state == "yes"
 
 
 def test_a_sample_of_another_day_or_of_an_undated_attempt_is_not_its_sample() -> None:

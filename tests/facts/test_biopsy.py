@@ -144,6 +144,11 @@ def test_the_latest_request_gives_the_date() -> None:
         pytest.param(
             procedure(status="not-done", note=[{"text": "Patient declined"}]), "yes", id="refused-in-the-note"
         ),
+        pytest.param(
+            procedure(status="stopped", statusReason=named("Unsuccessful"), note=[{"text": "Patient declined"}]),
+            "yes",
+            id="failed-says-nothing",
+        ),
         pytest.param(procedure(status="not-done"), "no", id="no-reason"),
         pytest.param(
             procedure(status="not-done", statusReason=named("Lesion not visualised")), "no", id="not-visualised-is-f8"

@@ -52,6 +52,7 @@ def test_values_are_shown_as_sent(item: Json, text: str) -> None:
         pytest.param(value(INR, 1.4, days_ago(-5)), id="future"),
         pytest.param(value(coded(LOINC, "24108-3"), 900), id="another-analyte"),
         pytest.param(condition(coded(ICD, "I10")), id="another-condition"),
+        pytest.param(condition(coded(ICD, "C25.0")), id="a-cancer"),
         pytest.param(condition(coded(ICD, "D68.9"), verified="refuted"), id="refuted"),
         pytest.param(condition(coded(ICD, "D68.9"), clinical="resolved"), id="resolved"),
     ],

@@ -547,6 +547,7 @@ def test_lymphoma_counts_where_it_bears_on_this_cancer(site: str, state: str) ->
         (named("High-risk prostate cancer"), "yes", True),
         (coded(ICD, "C21.0", "Malignant neoplasm of anus, unspecified"), "yes", True),
         (coded(ICD, "C26.9", "Unclear entry"), "no", False),
+        (named("Adenocarcinoma of pancreas invading duodenum"), "no", None),
     ],
 )
 def test_other_cancers_by_their_words(code: Json, state: str, counted: bool | None) -> None:
@@ -568,6 +569,7 @@ def test_an_unknown_code_that_never_was_is_not_listed(verified: str) -> None:
         ("Lung, biopsy: adenocarcinoma, consistent with pancreatic primary.", "no"),
         ("Lung, biopsy: metastatic adenocarcinoma.", "no"),
         ("Pancreas, biopsy: adenocarcinoma.", "no"),
+        ("Liver, core biopsy: adenocarcinoma.", "no"),
         ("Lung, biopsy: no malignancy.", "no"),
     ],
 )

@@ -10,6 +10,7 @@ from cds_service.fhir.source import Completeness
 from tests.facts.cases import (
     BROKEN,
     DICOM,
+    ICD,
     LOINC,
     SNOMED,
     V2_REPORTS,
@@ -175,6 +176,13 @@ PACEMAKER = condition(named("Cardiac pacemaker in situ"))
         ),
         pytest.param([procedure("Implantation of cardiac pacemaker", "on-hold")], "no", None, id="implantation-held"),
         pytest.param([procedure("Appendectomy")], "no", None, id="another-procedure"),
+        pytest.param([condition(coded(ICD, "C25.0"))], "no", None, id="another-condition"),
+        pytest.param(
+            [egfr(20) | {"code": named("Trial screen"), "valueCodeableConcept": coded(LOINC, "98979-8")}],
+            "no",
+            None,
+            id="egfr-as-a-value",
+        ),
         pytest.param([egfr(29)], "yes:contrast-only", 29, id="egfr-29"),
         pytest.param([egfr(30)], "no", 30, id="egfr-30"),
         pytest.param([egfr(30, comparator="<")], "yes:contrast-only", 30, id="below-30"),

@@ -556,6 +556,7 @@ def titled_ct(title: str, text: str, category: str = "CT") -> Json:
             titled_ct("CT neck", NOTHING, "RAD"), "yes:imaging-definite", id="neck"
         ),
         pytest.param(titled_ct("Radiology report", NOTHING), "yes:imaging-definite", id="region-not-told"),
+        pytest.param(titled_ct("CT chest", "Liver: no focal lesion."), "yes:imaging-definite", id="chest-and-liver"),
         pytest.param(titled_ct("Radiology report", CLEAR), "no", id="words-about-the-liver"),
         pytest.param(
             titled_ct("Radiology report", f"Findings:\nLiver: no focal lesion.\n{NOTHING}"),
@@ -615,3 +616,10 @@ def test_a_molecular_report_is_no_liver_pathology(text: str) -> None:
     fact = make_case(specimen, sequenced).fact("liver_metastases")
     assert fact.state == "unknown:not-found"
     assert not line(fact, "DiagnosticReport/path").counted
+
+
+def test_a_film_of_no_known_modality_is_listed_only_if_it_may_tell_of_the_liver() -> None:
+    film = report(named("Knee film"), "", "knee", category=RAD, presentedForm=[attachment("No fracture.")])
+    coded_film = film | {"id": "coded", "conclusionCode": [coded(ICD, "C78.7")]}
+    fact = make_case(film, coded_film).fact("liver_metastases")
+    assert [item.reference for item in fact.evidence] == ["DiagnosticReport/coded"]

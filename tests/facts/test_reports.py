@@ -464,6 +464,19 @@ def test_code_of_a_result_counts_as_the_reports() -> None:
     assert (found.kind, found.state, found.source) == ("report", "confirmed", "coded")
 
 
+def tissue_of(place: Json) -> Json:
+    return {
+        "resourceType": "Specimen",
+        "id": "s1",
+        "type": coded(SNOMED, "119376003", "Tissue specimen"),
+        "collection": {"bodySite": place},
+    }
+
+
+TISSUE_OF_THE_LIVER = tissue_of(named("Liver"))
+TISSUE_OF_AN_UNKNOWN_PLACE = tissue_of(named("Toe"))
+
+
 @pytest.mark.parametrize(
     ("specimens", "text", "site"),
     [
@@ -487,11 +500,84 @@ def test_code_of_a_result_counts_as_the_reports() -> None:
             id="site-by-name",
         ),
         pytest.param([], "Adenocarcinoma.", "", id="not-told"),
+        pytest.param([TISSUE_OF_THE_LIVER], "Adenocarcinoma.", "liver", id="tissue-by-code-liver-by-words"),
+        pytest.param([TISSUE_OF_AN_UNKNOWN_PLACE], "Adenocarcinoma.", "other", id="unknown-place"),
+        pytest.param([TISSUE_OF_AN_UNKNOWN_PLACE], ADENOCARCINOMA, "liver", id="unknown-place-the-words-decide"),
+        pytest.param(
+            [specimen(code="258415003", collection={"bodySite": coded(SNOMED, "818981001")})],
+            "Adenocarcinoma.",
+            "",
+            id="abdomen-leaves-it-open",
+        ),
+        pytest.param(
+            [specimen(), specimen("s2", collection={"bodySite": named("Prostate")})],
+            "Adenocarcinoma.",
+            "",
+            id="two-sites-nothing-decides",
+        ),
+        pytest.param(
+            [{"resourceType": "Specimen", "id": "s1", "type": named("Prostate")}],
+            "Adenocarcinoma.",
+            "other",
+            id="other",
+        ),
     ],
 )
 def test_site(specimens: list[Json], text: str, site: str) -> None:
     links = [{"reference": f"Specimen/{item['id']}"} for item in specimens]
     assert only(pathology(text, specimen=links), *specimens).site == site
+
+
+@pytest.mark.parametrize(
+    ("more", "site"),
+    [
+        pytest.param({"code": named("Surgical pathology - colon")}, "other", id="title"),
+        pytest.param({"code": named("Liver biopsy pathology")}, "liver", id="title-liver"),
+        pytest.param(
+            {"code": named("Surgical pathology - colon"), "conclusion": ADENOCARCINOMA},
+            "liver",
+            id="words-before-title",
+        ),
+        pytest.param({"bodySite": [named("Liver")], "status": "preliminary"}, "liver", id="not-final"),
+        pytest.param(
+            {"bodySite": [named("Toe")], "conclusionCode": [coded(ICD, "C78.7")]}, "liver", id="code-of-liver"
+        ),
+    ],
+)
+def test_site_without_specimen(more: Json, site: str) -> None:
+    assert only(pathology("Adenocarcinoma.") | more).site == site
+
+
+ADENOCARCINOMA_CODE = coded(SNOMED, "35917007")
+
+
+@pytest.mark.parametrize(
+    ("more", "counts"),
+    [
+        pytest.param({}, False, id="any-code"),
+        pytest.param({"category": [coded(V2_REPORTS, "SP")]}, True, id="filed-as-pathology"),
+        pytest.param({"category": [named("Pathology")]}, True, id="filed-by-name"),
+        pytest.param({"specimen": {"reference": "Specimen/s1"}}, True, id="of-a-specimen"),
+        pytest.param({"code": named("Histology")}, True, id="named"),
+        pytest.param({"code": coded(LOINC, "22637-3")}, True, id="coded"),
+    ],
+)
+def test_a_lone_morphology_must_come_from_pathology(more: Json, counts: bool) -> None:
+    item = observation(coded(LOINC, "11323-3", "Health status"), valueCodeableConcept=ADENOCARCINOMA_CODE) | more
+    assert bool(pathology_findings(make_case(item))) is counts
+
+
+@pytest.mark.parametrize(
+    ("specimens", "blood"),
+    [
+        pytest.param(["Plasma"], True, id="plasma"),
+        pytest.param(["Plasma", "Liver biopsy"], False, id="tissue-beside-it"),
+        pytest.param([], False, id="none"),
+    ],
+)
+def test_blood_by_specimen(specimens: list[str], blood: bool) -> None:
+    found = only(pathology("Pancreatic adenocarcinoma.", specimen=[{"display": name} for name in specimens]))
+    assert found.blood is blood
 
 
 def test_an_older_version_is_void_and_names_the_newer() -> None:

@@ -18,6 +18,7 @@ from tests.facts.cases import (
     attachment,
     coded,
     condition,
+    ct,
     days_ago,
     line,
     make_case,
@@ -29,7 +30,9 @@ from tests.facts.cases import (
 
 POSITIVE = "Final diagnosis: Liver, core biopsy: metastatic adenocarcinoma, consistent with pancreatic primary."
 PANCREAS_POSITIVE = "Final diagnosis: Pancreas, head, EUS-FNB: adenocarcinoma."
+PLAIN = "Final diagnosis: Liver, core biopsy: metastatic adenocarcinoma."
 WEAK = "Final diagnosis: Liver, core biopsy: consistent with adenocarcinoma."
+RESIDUAL = "Final diagnosis: Pancreas, resection after treatment: no residual adenocarcinoma."
 NEGATIVE = "Final diagnosis: Liver, core biopsy: normal hepatocytes. No malignancy."
 SUSPICIOUS = "Final diagnosis: Pancreas, FNA: suspicious for adenocarcinoma."
 COLORECTAL = "Final diagnosis: Liver, core biopsy: metastatic adenocarcinoma, consistent with colorectal primary."
@@ -195,8 +198,8 @@ def test_molecular_reports(text: str, extra: Json, state: str) -> None:
         pytest.param([pathology(PANCREAS_POSITIVE, "a"), pathology(COLORECTAL, "b")], "yes", id="primary-proven"),
         pytest.param(
             [pathology(WEAK, "a"), pathology(SUSPICIOUS, "b")],
-            "no:non-diagnostic",
-            id="non-diagnostic-before-weak-report",
+            "unknown:conflict",
+            id="weak-against-non-diagnostic",
         ),
     ],
 )
@@ -300,8 +303,7 @@ def test_a_declaration_against_negative_reports_is_a_conflict(more: Json) -> Non
     ],
 )
 def test_what_declares_nothing(item: Json) -> None:
-    ct = report(coded(LOINC, "30599-5"), "Impression: liver metastases.", "ct")
-    assert tissue(item, ct).state == "unknown:not-found"
+    assert tissue(item, ct("Impression: liver metastases.")).state == "unknown:not-found"
 
 
 def test_a_basis_other_than_tissue_is_shown() -> None:
@@ -334,8 +336,10 @@ def test_care_plans(item: Json, state: str) -> None:
 @pytest.mark.parametrize(
     ("item", "state"),
     [
-        pytest.param(pathology(POSITIVE, date=days_ago(60)), "yes", id="at-the-lead"),
-        pytest.param(pathology(POSITIVE, date=days_ago(61)), "unknown:stale", id="before-the-lead"),
+        pytest.param(pathology(PLAIN, date=days_ago(60)), "yes", id="at-the-lead"),
+        pytest.param(pathology(PLAIN, date=days_ago(61)), "unknown:stale", id="before-the-lead"),
+        pytest.param(pathology(POSITIVE, date=days_ago(75)), "yes", id="before-the-lead-and-names-the-pancreas"),
+        pytest.param(pathology(POSITIVE, date=days_ago(900)), "yes", id="long-ago-and-names-the-pancreas"),
         pytest.param(pathology(PANCREAS_POSITIVE, date=days_ago(900)), "yes", id="old-resection-of-the-pancreas"),
         pytest.param(pathology(NEGATIVE, date=days_ago(900)), "unknown:stale", id="old-negative"),
         pytest.param(pathology(COLORECTAL, date=days_ago(900)), "unknown:stale", id="old-metastasis-of-another-cancer"),
@@ -352,9 +356,192 @@ def test_earlier_tissue_of_the_pancreas_says_that_the_recurrence_is_not_sampled(
     assert "recurrent" in line(fact, "DiagnosticReport/path").why
 
 
-def test_an_undated_cancer_excludes_no_tissue() -> None:
-    case = make_case(condition(coded(ICD, "C25.0")), pathology(POSITIVE, date=days_ago(900)))
-    assert case.fact("tissue_confirmation").state == "yes"
+def test_earlier_liver_tissue_that_names_the_pancreas_says_so() -> None:
+    fact = tissue(pathology(POSITIVE, date=days_ago(900)))
+    assert "names the pancreas" in line(fact, "DiagnosticReport/path").why
+
+
+UNDATED = condition(coded(ICD, "C25.0"))
+
+
+@pytest.mark.parametrize(
+    ("items", "state"),
+    [
+        pytest.param([pathology(PLAIN, date=days_ago(365))], "yes", id="liver-within-the-reach"),
+        pytest.param([pathology(PLAIN, date=days_ago(367))], "unknown:stale", id="liver-before-the-reach"),
+        pytest.param(
+            [pathology("Lymph node, biopsy: metastatic adenocarcinoma.", date="2012-05-01")],
+            "unknown:stale",
+            id="node-of-2012",
+        ),
+        pytest.param([pathology(PLAIN, date="")], "yes", id="undated-tissue"),
+        pytest.param([pathology(PANCREAS_POSITIVE, date=days_ago(900))], "yes", id="old-pancreas"),
+        pytest.param([pathology(POSITIVE, date=days_ago(900))], "yes", id="old-and-names-the-pancreas"),
+        pytest.param(
+            [pathology(PLAIN, date=days_ago(200)), ct("Mass in the head of the pancreas.", date=days_ago(20))],
+            "unknown:stale",
+            id="imaging-dates-the-cancer",
+        ),
+        pytest.param(
+            [pathology(PLAIN, date=days_ago(200)), ct("Mass in the head of the pancreas.", date=days_ago(210))],
+            "yes",
+            id="imaging-dates-the-cancer-before-the-tissue",
+        ),
+    ],
+)
+def test_where_no_condition_dates_this_cancer(items: list[Json], state: str) -> None:
+    assert make_case(UNDATED, *items).fact("tissue_confirmation").state == state
+
+
+@pytest.mark.parametrize("days", [100, 500])
+def test_that_nothing_dates_this_cancer_is_said(days: int) -> None:
+    fact = make_case(UNDATED, pathology(PLAIN, date=days_ago(days))).fact("tissue_confirmation")
+    why = line(fact, "DiagnosticReport/path").why
+    assert "nothing dates this cancer" in why
+    assert "365 days" in why
+
+
+def test_old_pancreatic_tissue_of_an_undated_cancer_is_not_called_earlier() -> None:
+    fact = make_case(UNDATED, pathology(PANCREAS_POSITIVE, date=days_ago(900))).fact("tissue_confirmation")
+    assert "earlier" not in line(fact, "DiagnosticReport/path").why
+
+
+SHOWS_TUMOUR = "Impression: 3 cm mass in the head of the pancreas."
+
+
+@pytest.mark.parametrize(
+    ("other", "precedes"),
+    [
+        pytest.param(ct(SHOWS_TUMOUR, date=days_ago(80)), False, id="a-mass"),
+        pytest.param(ct("Impression: pancreatic adenocarcinoma.", date=days_ago(80)), False, id="a-cancer"),
+        pytest.param(ct("Impression: suspicious for pancreatic cancer.", date=days_ago(80)), False, id="a-suspicion"),
+        pytest.param(pathology(PANCREAS_POSITIVE, "p", days_ago(80)), False, id="pathology-of-the-pancreas"),
+        pytest.param(pathology(POSITIVE, "p", days_ago(80), status="registered"), True, id="not-read"),
+        pytest.param(ct("Impression: no pancreatic mass.", date=days_ago(80)), True, id="denied"),
+        pytest.param(ct("Impression: liver mass.", date=days_ago(80)), True, id="another-organ"),
+        pytest.param(ct("Impression: the pancreas is normal.", date=days_ago(80)), True, id="no-lesion"),
+        pytest.param(ct("History: pancreatic cancer.", date=days_ago(80)), True, id="history"),
+        pytest.param(ct(SHOWS_TUMOUR, date=""), True, id="undated"),
+        pytest.param(ct(SHOWS_TUMOUR, date=days_ago(500)), True, id="beyond-the-reach"),
+        pytest.param(ct(SHOWS_TUMOUR, date=days_ago(80), status="preliminary"), True, id="not-final"),
+    ],
+)
+def test_reports_that_name_the_tumour_are_its_first_evidence(other: Json, precedes: bool) -> None:
+    item = pathology(PLAIN, "liver", days_ago(75))
+    why = line(tissue(item, other), "DiagnosticReport/liver").why
+    assert ("precedes this cancer" in why) is precedes
+
+
+def test_an_older_version_of_imaging_is_no_evidence() -> None:
+    older = ct(SHOWS_TUMOUR, "a", days_ago(80), **ACCESSION)
+    newer = ct("Impression: normal.", "b", days_ago(80), status="corrected", issued=f"{days_ago(70)}T08:00:00Z")
+    assert tissue(pathology(PLAIN, date=days_ago(75)), older, newer | ACCESSION).state == "unknown:stale"
+
+
+ELSEWHERE = ("Prostate", "Colon biopsy", "Breast core biopsy", "Lung biopsy")
+
+
+def of_organ(organ: str, text: str = "Adenocarcinoma.", **more: Any) -> tuple[Json, Json]:
+    return pathology(text, specimen=[{"reference": "Specimen/sp1"}], **more), specimen(code=named(organ))
+
+
+@pytest.mark.parametrize(
+    ("items", "state"),
+    [
+        *(pytest.param([*of_organ(organ)], "unknown:not-found", id=organ) for organ in ELSEWHERE),
+        pytest.param([pathology("Adenocarcinoma.", bodySite=[named("Prostate")])], "unknown:not-found", id="body-site"),
+        pytest.param(
+            [pathology("Adenocarcinoma.") | {"code": named("Surgical pathology - colon")}],
+            "unknown:not-found",
+            id="title",
+        ),
+        pytest.param(
+            [*of_organ("Prostate", status="registered")], "unknown:not-found", id="pending-elsewhere-by-specimen"
+        ),
+        pytest.param([*of_organ("Prostate", "No malignancy.")], "unknown:not-found", id="benign-elsewhere-by-specimen"),
+        pytest.param(
+            [*of_organ("Lung", "Metastatic adenocarcinoma, consistent with pancreatic primary.")],
+            "yes",
+            id="elsewhere-and-names-the-pancreas",
+        ),
+        pytest.param([*of_organ("Liver")], "yes", id="liver"),
+        pytest.param([*of_organ("Core biopsy")], "yes", id="site-unstated"),
+        pytest.param(
+            [pathology("", conclusionCode=[coded(ICD, "C25.0")], bodySite=[named("Lung")])], "yes", id="coded-pancreas"
+        ),
+        pytest.param(
+            [pathology("", conclusionCode=[CONFIRMED_BY], bodySite=[named("Lung")])], "unknown:not-found", id="coded"
+        ),
+    ],
+)
+def test_a_malignancy_of_another_organ_is_no_tissue(items: list[Json], state: str) -> None:
+    assert tissue(*items).state == state
+
+
+def test_pending_pathology_of_another_organ_or_of_blood_is_not_awaited() -> None:
+    assert pending(*of_organ("Prostate", status="registered")).state == "no"
+    blood = report(named("ctDNA liquid biopsy"), status="registered")
+    assert (tissue(blood).state, pending(blood).state) == ("unknown:not-found", "no")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"code": named("ctDNA liquid biopsy")}, id="title"),
+        pytest.param({"specimen": [{"reference": "Specimen/sp1"}]}, id="specimen"),
+        pytest.param({"specimen": [{"display": "Blood"}]}, id="specimen-by-display"),
+    ],
+)
+def test_blood_is_never_tissue(more: Json) -> None:
+    text = "Pancreatic adenocarcinoma. KRAS G12D detected."
+    item = report(named("Molecular pathology"), text, category=[coded(V2_REPORTS, "GE")])
+    assert tissue(item).state == "yes:weak"
+    assert tissue(item | more, specimen(code=named("Plasma"), date="")).state == "unknown:not-found"
+
+
+@pytest.mark.parametrize(
+    ("items", "state"),
+    [
+        pytest.param([pathology(WEAK, "a"), pathology(NEGATIVE, "b")], "unknown:conflict", id="weak"),
+        pytest.param([pathology(RESIDUAL, "a"), pathology(NEGATIVE, "b")], "unknown:conflict", id="no-residual"),
+        pytest.param(
+            [
+                condition(coded(ICD, "C25.0"), note=[{"text": "Biopsy proven."}]),
+                pathology(WEAK, "a"),
+                pathology(NEGATIVE, "b"),
+            ],
+            "unknown:conflict",
+            id="declared-and-weak",
+        ),
+        pytest.param(
+            [pathology(WEAK, "a"), pathology(NEGATIVE, "b"), pathology(PLAIN, "c")], "yes", id="proven-elsewhere"
+        ),
+    ],
+)
+def test_weak_evidence_against_a_negative_report_is_a_conflict(items: list[Json], state: str) -> None:
+    assert tissue(*items).state == state
+
+
+@pytest.mark.parametrize(
+    ("more", "shown", "said"),
+    [
+        pytest.param({"status": "corrected"}, days_ago(2), f"dated {days_ago(10)}", id="corrected"),
+        pytest.param({}, days_ago(10), f"issued {days_ago(2)}", id="final"),
+        pytest.param({"status": "amended", "effectiveDateTime": None}, days_ago(2), "", id="amended-one-date"),
+        pytest.param({"status": "corrected", "issued": None}, days_ago(10), "", id="corrected-not-issued"),
+    ],
+)
+def test_the_date_of_a_report(more: Json, shown: str, said: str) -> None:
+    fact = tissue(pathology(PLAIN) | {"issued": f"{days_ago(2)}T08:00:00Z"} | more)
+    found = line(fact, "DiagnosticReport/path")
+    assert (fact.as_of, found.date) == (shown, shown)
+    assert ("; " in found.why) is bool(said)
+    assert said in found.why
+
+
+def test_a_correction_does_not_make_old_tissue_new() -> None:
+    item = pathology(PLAIN, date=days_ago(900), status="corrected", issued=f"{days_ago(2)}T08:00:00Z")
+    assert tissue(item).state == "unknown:stale"
 
 
 @pytest.mark.parametrize(
@@ -367,6 +554,13 @@ def test_an_undated_cancer_excludes_no_tissue() -> None:
         pytest.param([biopsy(days_ago(-5))], "unknown:not-found", id="biopsy-in-the-future"),
         pytest.param([biopsy(status="not-done")], "unknown:not-found", id="biopsy-not-done"),
         pytest.param([biopsy(outcome=named("Lesion not visualised"))], "unknown:not-found", id="nothing-taken"),
+        pytest.param([biopsy(outcome=named("Unsuccessful"))], "unknown:not-found", id="unsuccessful"),
+        pytest.param([biopsy(outcome=coded("urn:x", "1", "No tissue obtained"))], "unknown:not-found", id="no-tissue"),
+        pytest.param([biopsy(code=named("Bile duct brushing"))], "no:pending", id="bile-duct-brushing"),
+        pytest.param([biopsy(code=named("Peritoneal biopsy"))], "no:pending", id="peritoneal-biopsy"),
+        pytest.param([biopsy(code=named("Core biopsy"), bodySite=named("Lymph node"))], "no:pending", id="node"),
+        pytest.param([biopsy(code=named("Biliary stent insertion"))], "unknown:not-found", id="no-sampling"),
+        pytest.param([biopsy(code=named("Core biopsy"))], "unknown:not-found", id="biopsy-of-nothing-stated"),
         pytest.param([biopsy(code=named("Biopsy of kidney"))], "unknown:not-found", id="another-organ"),
         pytest.param([specimen()], "no:pending", id="liver-specimen"),
         pytest.param([specimen(date="")], "unknown:not-found", id="specimen-undated"),
@@ -487,7 +681,7 @@ KEPT = {"yes", "yes:weak", "unknown:conflict", "unknown:uninterpretable"}
         pytest.param([pathology(NEGATIVE)], "no:non-diagnostic", id="negative"),
         pytest.param([pathology(COLORECTAL)], "no:other-primary", id="other-primary"),
         pytest.param([biopsy()], "no:pending", id="pending"),
-        pytest.param([pathology(POSITIVE, date=days_ago(900))], "unknown:stale", id="stale"),
+        pytest.param([pathology(PLAIN, date=days_ago(900))], "unknown:stale", id="stale"),
     ],
 )
 def test_what_rests_on_an_absence_needs_every_search(

@@ -7,6 +7,7 @@ import pytest
 
 from cds_service.errors import ContentError
 from cds_service.reading import load_lexicon
+from cds_service.reading.liver import read_liver
 
 
 @pytest.fixture
@@ -101,3 +102,40 @@ def test_memory_is_bounded_and_keeps_no_long_text(lexicon_directory: Path, monke
     assert lexicon.is_silent("liver", long)
     assert not lexicon.is_silent("liver", "Pancreatic cancer")
     assert long not in repr(vars(lexicon)["_memory"]) + repr(vars(lexicon)["_silent"])
+
+
+def test_memory_never_grows_past_its_bound(lexicon_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lexicon = load_lexicon(lexicon_directory)
+    monkeypatch.setattr("cds_service.reading.lexicon.MOST_REMEMBERED", 3)
+    for number in range(10):
+        lexicon.names(f"display {number}")
+        lexicon.mark_silent("liver", f"text {number}")
+    assert len(vars(lexicon)["_memory"]) == len(vars(lexicon)["_silent"]) == 3
+    assert "cond.pancreas_primary" in lexicon.names("Pancreatic cancer")
+
+
+def test_silence_to_one_question_is_none_to_another(lexicon_directory: Path) -> None:
+    lexicon = load_lexicon(lexicon_directory)
+    lexicon.mark_silent("liver", "Lungs clear.")
+    assert not lexicon.is_silent("pathology", "Lungs clear.")
+
+
+@pytest.mark.parametrize("bound", [0, 20_000])
+def test_memory_never_changes_an_answer(lexicon_directory: Path, monkeypatch: pytest.MonkeyPatch, bound: int) -> None:
+    monkeypatch.setattr("cds_service.reading.lexicon.MOST_REMEMBERED", bound)
+    texts = [
+        "Liver metastases.",
+        "Liver normal.",
+        "Lungs clear.",
+        "Zzz.",
+        "",
+        "Pancreatic cancer " + "x" * 100,
+        "\ud800",
+    ]
+    lexicon = load_lexicon(lexicon_directory)
+    fresh = [(read_liver(text, lexicon), lexicon.names(text)) for text in texts]
+    assert [(read_liver(text, lexicon), lexicon.names(text)) for text in texts] == fresh
+    assert [state.state for state, _ in fresh[:4]] == ["definite", "absent", "not-found", "uninterpretable"]
+    assert lexicon.is_silent("liver", "Lungs clear.") == (bound > 0)
+    assert not lexicon.is_silent("liver", "Liver metastases.")
+    assert not lexicon.is_silent("liver", "Zzz.")

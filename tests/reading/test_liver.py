@@ -114,3 +114,33 @@ def test_quote_is_of_the_deciding_sentence(lexicon: Lexicon) -> None:
 )
 def test_what_cannot_be_read_whole_is_not_definite(lexicon: Lexicon, text: str) -> None:
     assert read_liver(text, lexicon) == LiverReading("uninterpretable", truncated=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        pytest.param("Liver cyst, too small to characterise. Metastasis not excluded.", "indeterminate", id="carried"),
+        pytest.param(
+            "Liver lesion too small to characterise. Liver metastasis not excluded.",
+            "suspected",
+            id="of-another-lesion",
+        ),
+        pytest.param("No ascites, enlarged nodes or liver metastases.", "absent", id="list-with-or"),
+        pytest.param("No ascites, enlarged nodes, liver metastases.", "indeterminate", id="list-with-commas"),
+        pytest.param("No ascites, new liver metastases.", "definite", id="new-statement"),
+        pytest.param("No ascites, new segment V or VI liver metastases.", "indeterminate", id="or-of-segments"),
+        pytest.param("No ascites, multiple cysts or metastases in the liver.", "indeterminate", id="many-or"),
+        pytest.param("No ascites, new nodes; liver metastases.", "definite", id="list-ends-with-its-clause"),
+        pytest.param("Bone metastases, liver normal.", "absent", id="normal-liver-stands-apart"),
+        pytest.param("Lesions called metastases are cysts.", "absent", id="answers-a-quoted-metastasis"),
+        pytest.param("Lesions called metastases are possible cysts.", "not-found", id="answers-with-doubt"),
+        pytest.param("Liver metastases. This report is withdrawn.\nreport withdrawn", "uninterpretable", id="void"),
+        pytest.param("Liver metastases: ____", "indeterminate", id="field-left-open"),
+        pytest.param("[ ] Liver metastases", "not-found", id="box-not-ticked"),
+        pytest.param("Liver lesions; differential: 1. metastases 2. abscess.", "indeterminate", id="numbered-options"),
+        pytest.param("No nodes, liver metastases suspected.", "suspected", id="own-doubt-ends-a-denial"),
+        pytest.param("No nodes, cysts or liver metastases suspected.", "absent", id="or-carries-the-denial"),
+    ],
+)
+def test_lists_and_forms(lexicon: Lexicon, text: str, state: str) -> None:
+    assert read_liver(text, lexicon).state == state

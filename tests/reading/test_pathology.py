@@ -204,3 +204,45 @@ def test_quote_is_verbatim_and_short(lexicon: Lexicon) -> None:
 )
 def test_what_cannot_be_read_whole_is_not_confirmed(lexicon: Lexicon, text: str) -> None:
     assert read_pathology(text, lexicon) == PathologyReading("uninterpretable", truncated=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        pytest.param("Pancreas, head, FNB: adenocarcinoma.", True, id="sample"),
+        pytest.param("Pancreas, FNB, 3 cores.\nDiagnosis: adenocarcinoma.", True, id="sample-in-another-line"),
+        pytest.param("Liver: pancreatic ductal adenocarcinoma.", True, id="tied"),
+        pytest.param("Liver: adenocarcinoma of pancreatobiliary type.", True, id="tract"),
+        pytest.param("Pancreatic adenocarcinoma, KRAS mutation analysis.", True, id="molecular"),
+        pytest.param("Liver: adenocarcinoma.", False, id="no-origin"),
+        pytest.param("Liver: adenocarcinoma. Possibly of pancreatic origin.", False, id="doubted"),
+        pytest.param("Liver: adenocarcinoma, suspicious for pancreatic origin.", False, id="suspected"),
+        pytest.param("Adenocarcinoma. The pancreas is normal.", False, id="named-after"),
+        pytest.param("Clinical history: pancreatic adenocarcinoma.\nDiagnosis: adenocarcinoma.", False, id="history"),
+        pytest.param("Frozen section: pancreatic adenocarcinoma.\nDiagnosis: adenocarcinoma.", False, id="frozen"),
+        pytest.param("Liver: adenocarcinoma. Not of pancreatic origin.", False, id="denied"),
+        pytest.param("Pancreas: metastatic colonic adenocarcinoma.", False, id="other-primary"),
+        pytest.param("Pancreas: suspicious for adenocarcinoma.", False, id="not-malignant"),
+        pytest.param("Bile duct brushing: adenocarcinoma.", False, id="bile-duct"),
+        pytest.param(
+            "A. Pancreas: pancreatic ductal adenocarcinoma.\nB. Colon: colonic adenocarcinoma.",
+            False,
+            id="two-primaries",
+        ),
+    ],
+)
+def test_names_pancreas(lexicon: Lexicon, text: str, named: bool) -> None:
+    assert read_pathology(text, lexicon).names_pancreas is named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Adenocarcinoma. The above diagnosis is withdrawn.", id="withdrawn"),
+        pytest.param("Carcinoma, metastatic: no definite tumour in the cores.", id="heading-denied"),
+        pytest.param("Adenocarcinoma: ____", id="left-open"),
+        pytest.param("? adenocarcinoma", id="asked-with-a-blank"),
+    ],
+)
+def test_forms_and_headings_are_no_diagnosis(lexicon: Lexicon, text: str) -> None:
+    assert read_pathology(text, lexicon).state in {"non-diagnostic", "uninterpretable"}

@@ -13,6 +13,7 @@ from cds_service.reading import (
     Lexicon,
     LiverReading,
     PathologyReading,
+    html_to_text,
     read_attempt,
     read_liver,
     read_pathology,
@@ -47,3 +48,36 @@ def test_wording(lexicon: Lexicon, question: str, state: str, text: str) -> None
 @pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-confirmed.yaml"))
 def test_never_confirmed(lexicon: Lexicon, text: str) -> None:
     assert read_pathology(text, lexicon).state in {"non-diagnostic", "uninterpretable"}
+
+
+@pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-definite.yaml"))
+def test_never_definite(lexicon: Lexicon, text: str) -> None:
+    assert read_liver(text, lexicon).state != "definite"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Pancreas, FNB: Adenocarcinoma. Molecular testing should be considered.", id="should-elsewhere"),
+        pytest.param("Liver core almost entirely replaced by adenocarcinoma.", id="almost-entirely"),
+        pytest.param("[x] Malignant: adenocarcinoma", id="ticked"),
+        pytest.param("Adenocarcinoma; no lymphovascular invasion.", id="invasion-denied"),
+        pytest.param("Positive for malignancy: adenocarcinoma (see comment).", id="see-comment"),
+        pytest.param("Residual adenocarcinoma, near complete response.", id="near-complete-response"),
+    ],
+)
+def test_caution_does_not_swallow_plain_diagnoses(lexicon: Lexicon, text: str) -> None:
+    assert read_pathology(text, lexicon).state == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        pytest.param("<ul><li>[&nbsp;] Adenocarcinoma</li><li>[x] Benign</li></ul>", id="boxes"),
+        pytest.param("<b>Malignant cells</b>: <i>not</i> seen<br/>", id="inline-tags"),
+        pytest.param("<tr><th>Adenocarcinoma</th><td>Not present</td></tr>", id="cells"),
+        pytest.param("<p>Diagnosis:</p><script>adenocarcinoma</script><p>Cholangitis.</p>", id="script"),
+    ],
+)
+def test_markup_never_confirms(lexicon: Lexicon, html: str) -> None:
+    assert read_pathology(html_to_text(html), lexicon).state in {"non-diagnostic", "uninterpretable"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cds_service.errors import DataUnavailable, MalformedCall
+from cds_service.errors import MalformedCall
 from cds_service.fhir.folder import FolderSource
 from cds_service.pathway.content import Content
 from cds_service.replay.explain import Explanation, explain
@@ -110,8 +110,10 @@ def test_json_tells_the_evidence_of_each_fact(content: Content) -> None:
 def test_data_of_a_folder_take_the_place_of_prefetch(content: Content) -> None:
     call = _patient("folfirinox-no-tissue")
     body = call.body({})
-    with pytest.raises(DataUnavailable):
-        explain(body, content, call.now)
+    refused = explain(body, content, call.now)
+    assert refused.decision.silence.startswith("answered 412, required data could not be obtained (conditions")
+    assert "MedicationRequest/oxaliplatin" in refused.as_text()
+    assert "conditions: not-attempted" in refused.as_text()
     source = FolderSource(call.entries, content.prefetch, {"context.patientId": "folfirinox-no-tissue"})
     found = explain(body, content, call.now, source)
     assert found.decision == _explained("folfirinox-no-tissue", content).decision
