@@ -38,7 +38,9 @@ def test_the_example_of_the_readme_answers_as_shown_on_any_day(day: str) -> None
     assert shown is not None
     app = create_app(Config(), clock=lambda: datetime.fromisoformat(day).replace(tzinfo=UTC))
     body = Path(path[1]).read_bytes()
-    answer = app.test_client().post(url[1], data=body, content_type="application/json", base_url="http://127.0.0.1:8080")
+    answer = app.test_client().post(
+        url[1], data=body, content_type="application/json", base_url="http://127.0.0.1:8080"
+    )
     assert answer.status_code == 200
     assert is_part(json.loads(shown[1]), answer.get_json())
 
@@ -50,8 +52,8 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    assert main.commands  # type: ignore[attr-defined]
-    for name in main.commands:  # type: ignore[attr-defined]
+    assert main.commands
+    for name in main.commands:
         assert f"`cds-service {name}" in README
 
 

@@ -144,7 +144,9 @@ def _order_reasons(case: Case) -> list[_Sign]:
         for reason in reasons:
             is_coded = _PRIMARY in words.coded((reason,))
             if is_coded or _PRIMARY in words.worded((reason,)):
-                line = Evidence(order.reference, reason.label, counted=True, why="named as the reason of the order")
+                status = as_text(order.resource.get("status"))
+                why = "named as the reason of the order"
+                line = Evidence(order.reference, reason.label, status=status, counted=True, why=why)
                 out.append(_Sign("suspected", None, line, reason.label, "coded" if is_coded else "name-only"))
     return out
 

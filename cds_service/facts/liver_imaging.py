@@ -119,9 +119,7 @@ def _of_report(resource: Resource, newer: Resource | None, case: Case) -> tuple[
     if when is not None and when.is_future(case.now):
         return (_because(blank, "dated in the future"),)
     region = report_region(resource, case)
-    return tuple(
-        _shown(_settle(item, status, region), region, resource, case) for item in _read(resource, blank, case)
-    )
+    return tuple(_shown(_settle(item, status, region), region, resource, case) for item in _read(resource, blank, case))
 
 
 def _is_silent(resource: Resource, case: Case) -> bool:

@@ -7,7 +7,8 @@ in the prefetch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,21 +99,20 @@ def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
     """
     vocabulary = Vocabulary(terms, lexicon, _resolver(call))
     drafts: list[Order] = []
-    names: list[set[str]] = []
+    named: dict[str, set[int]] = {}
+    seen: dict[str, int] = {}
     for entry in call.drafts:
         resource = as_object(entry.resource)
         if as_text(resource.get("resourceType")) not in _REQUESTS:
             continue
         reference = type_and_id(resource) if as_text(resource.get("id")) else entry.full_url
-        repeat = next(
-            (at for at, known in enumerate(drafts) if known.reference == reference and known.resource == resource), None
-        )
-        if repeat is not None:
-            names[repeat].update(_names(entry))
-            continue
-        drafts.append(_classify(reference, resource, call, vocabulary))
-        names.append(set(_names(entry)))
-    selected, notes = _select(call.selections, drafts, names)
+        # Compared as text: thousands of drafts cost no more than as many look-ups.
+        place = seen.setdefault(f"{reference} {json.dumps(resource, sort_keys=True)}", len(drafts))
+        if place == len(drafts):
+            drafts.append(_classify(reference, resource, call, vocabulary))
+        for name in _names(entry):
+            named.setdefault(name, set()).add(place)
+    selected, notes = _select(call.selections, drafts, named)
     return Orders(call.hook, tuple(drafts), selected, notes)
 
 
@@ -226,7 +226,7 @@ def _names(entry: Entry) -> Iterator[str]:
 
 
 def _select(
-    selections: tuple[str, ...] | None, drafts: list[Order], names: list[set[str]]
+    selections: tuple[str, ...] | None, drafts: list[Order], named: Mapping[str, set[int]]
 ) -> tuple[tuple[Order, ...], tuple[str, ...]]:
     """The selected orders; all of them, with a note, if any selection does not resolve (decision 3)."""
     if selections is None:
@@ -234,8 +234,8 @@ def _select(
     wanted: set[int] = set()
     unknown = 0
     for selection in selections:
-        meant = {selection, relative_reference(selection.partition("|")[0])}
-        hits = {at for at, known in enumerate(names) if not meant.isdisjoint(known)}
+        relative = relative_reference(selection.partition("|")[0])
+        hits = named.get(selection, set()) | named.get(relative, set())
         wanted |= hits
         unknown += not hits
     if unknown:
@@ -247,6 +247,13 @@ def _select(
 def _resolver(call: HookCall) -> Resolve:
     """Follow a reference into the holder, the drafts, then the prefetch; never to another patient's resource."""
     drafts = {name: as_object(entry.resource) for entry in reversed(call.drafts) for name in _names(entry)}
+    elsewhere: dict[str, Resource] = {}
+
+    def look_elsewhere(*names: str) -> Resource | None:
+        if not elsewhere:
+            elsewhere.update(_in_prefetch(call.prefetch.values()))
+            elsewhere.setdefault("", {})
+        return next((elsewhere[name] for name in names if name in elsewhere), None)
 
     def resolve(reference: str, holder: Resource) -> Resource | None:
         if reference.startswith("#"):
@@ -254,17 +261,21 @@ def _resolver(call: HookCall) -> Resolve:
         relative = relative_reference(reference)
         found = drafts.get(reference) or drafts.get(relative)
         if found is None:
-            found = next(_in_prefetch(call.prefetch.values(), reference, relative), None)
+            found = look_elsewhere(reference, relative)
         return None if found is None or _is_foreign(found, call) else found
 
     return resolve
 
 
-def _in_prefetch(values: Iterable[object], reference: str, relative: str) -> Iterator[Resource]:
+def _in_prefetch(values: Iterable[object]) -> dict[str, Resource]:
+    """Everything in the prefetch by fullUrl and ``Type/id``, the first of a name."""
+    found: dict[str, Resource] = {}
     for value in values:
         node = as_object(value)
         for item in ({"resource": node}, *as_list(node.get("entry"))):
             entry = as_object(item)
             resource = as_object(entry.get("resource"))
-            if as_text(entry.get("fullUrl")) == reference or type_and_id(resource) == relative:
-                yield resource
+            for name in (as_text(entry.get("fullUrl")), type_and_id(resource)):
+                if name:
+                    found.setdefault(name, resource)
+    return found

@@ -62,15 +62,6 @@ class _Statement:
 
 def read_liver(text: str, lexicon: Lexicon) -> LiverReading:
     """The reading of one imaging report; never raises, whatever the text."""
-    if lexicon.is_silent("liver", text):
-        return LiverReading("not-found")
-    reading = _read(text, lexicon)
-    if reading == LiverReading("not-found"):
-        lexicon.mark_silent("liver", text)
-    return reading
-
-
-def _read(text: str, lexicon: Lexicon) -> LiverReading:
     document = read_document(text, lexicon.spelling, lexicon.headings, lexicon.abbreviations)
     if document.truncated:
         return LiverReading("uninterpretable", truncated=True)

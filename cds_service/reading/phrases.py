@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 _END = ""
 _FILLERS_IN_A_ROW = 3
+_OF_WHAT_FOLLOWS = frozenset({"before", "next"})
 
 
 class Match(NamedTuple):
@@ -64,13 +65,21 @@ class PhraseIndex:
         return best
 
     def find(self, words: Sequence[str], start: int, stop: int) -> list[Match]:
-        """All phrases between ``start`` and ``stop``, leftmost-longest, not overlapping."""
+        """All phrases between ``start`` and ``stop``, leftmost-longest, not overlapping.
+
+        A phrase that begins with a colon (": negative"), said of what stands before it, gives way to a longer one that
+        begins behind the colon and speaks of what follows ("negative for").
+        """
         out: list[Match] = []
         root, at = self._root, self.at
         here = start
         while here < stop:
             if words[here] in root:
                 match = at(words, here, stop)
+                if match is not None and words[here] == ":":
+                    behind = at(words, here + 1, stop)
+                    if behind is not None and behind.end > match.end and behind.label in _OF_WHAT_FOLLOWS:
+                        match = behind
                 if match is not None:
                     out.append(match)
                     here = match.end

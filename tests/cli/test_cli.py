@@ -171,7 +171,7 @@ def test_explain_with_data_of_a_folder(tmp_path: Path) -> None:
     call, data = tmp_path / "call.json", tmp_path / "bundle.json"
     call.write_text(json.dumps(body), encoding="utf-8")
     data.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}), encoding="utf-8")
-    assert_one_line_refusal(run(["explain", str(call), "--now", NOW]), "conditions")
+    assert "answered 412" in run(["explain", str(call), "--now", NOW]).stdout
     result = run(["explain", str(call), "--now", NOW, "--data", str(data)])
     assert "variant not-found" in result.stdout
 

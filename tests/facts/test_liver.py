@@ -552,9 +552,7 @@ def titled_ct(title: str, text: str, category: str = "CT") -> Json:
             "yes:imaging-definite",
             id="chest-with-a-part-of-the-liver",
         ),
-        pytest.param(
-            titled_ct("CT neck", NOTHING, "RAD"), "yes:imaging-definite", id="neck"
-        ),
+        pytest.param(titled_ct("CT neck", NOTHING, "RAD"), "yes:imaging-definite", id="neck"),
         pytest.param(titled_ct("Radiology report", NOTHING), "yes:imaging-definite", id="region-not-told"),
         pytest.param(titled_ct("CT chest", "Liver: no focal lesion."), "yes:imaging-definite", id="chest-and-liver"),
         pytest.param(titled_ct("Radiology report", CLEAR), "no", id="words-about-the-liver"),

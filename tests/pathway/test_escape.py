@@ -34,7 +34,7 @@ MARKDOWN = MarkdownIt("gfm-like", {"html": True, "linkify": False})
 
 
 def shown(markdown: str) -> str:
-    html = MARKDOWN.render(f"- x: {markdown} y")
+    html: str = MARKDOWN.render(f"- x: {markdown} y")
     body = html.replace("<ul>", "").replace("</ul>", "").replace("<li>", "").replace("</li>", "").strip()
     assert "<" not in body, body
     text = body

@@ -136,6 +136,3 @@ def test_memory_never_changes_an_answer(lexicon_directory: Path, monkeypatch: py
     fresh = [(read_liver(text, lexicon), lexicon.names(text)) for text in texts]
     assert [(read_liver(text, lexicon), lexicon.names(text)) for text in texts] == fresh
     assert [state.state for state, _ in fresh[:4]] == ["definite", "absent", "not-found", "uninterpretable"]
-    assert lexicon.is_silent("liver", "Lungs clear.") == (bound > 0)
-    assert not lexicon.is_silent("liver", "Liver metastases.")
-    assert not lexicon.is_silent("liver", "Zzz.")

@@ -75,3 +75,23 @@ def test_spelling_is_unified() -> None:
 
 def test_span_is_in_characters_of_the_text() -> None:
     assert span_of("a  bcd, e", 1, 2) == (3, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ([":", "negative"], [(0, "after")]),
+        ([":", "negative", "for"], [(1, "before")]),
+        ([":", "other", "negative", "for"], [(2, "before")]),
+        ([":", "cannot", "be", "told"], [(0, "after")]),
+    ],
+)
+def test_a_phrase_with_a_colon_gives_way_to_a_longer_one_behind_it(
+    text: list[str], found: list[tuple[int, str]]
+) -> None:
+    index = PhraseIndex()
+    index.add((":", "negative"), "negated", "after")
+    index.add(("negative", "for"), "negated", "before")
+    index.add((":", "cannot"), "negated", "after")
+    index.add(("cannot", "be", "told"), "indeterminate", "after")
+    assert [(match.start, match.label) for match in index.find(text, 0, len(text))] == found
