@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cds_service.facts.fact import Fact
 from cds_service.facts.registry import all_facts
-from cds_service.fhir.shapes import Concept, read_concept
 
 T = TypeVar("T")
 
@@ -53,10 +52,6 @@ class Case:
     def known(self) -> dict[str, Fact]:
         """The facts computed so far, by name."""
         return dict(self._known)
-
-    def concepts(self, value: Any) -> frozenset[str]:
-        """The value sets that the codings of a CodeableConcept (or a list of them) belong to."""
-        return self.terms.concepts(value if isinstance(value, Concept) else read_concept(value))
 
 
 def once(function: Callable[[Case], T]) -> Callable[[Case], T]:

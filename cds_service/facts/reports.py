@@ -116,14 +116,8 @@ def _is_idle(report: Resource, case: Case) -> bool:
 
 def is_idle_text(text: str, lexicon: Lexicon) -> bool:
     """Whether words name no examination, sample, tissue or stage of ours, and say nothing of the liver."""
-    if lexicon.is_silent("report", text):
-        return True
-    idle = not any(name.startswith(_OURS) for name in lexicon.names(text)) and (
-        read_liver(text, lexicon).state == "not-found"
-    )
-    if idle:
-        lexicon.mark_silent("report", text)
-    return idle
+    names_ours = any(name.startswith(_OURS) for name in lexicon.names(text))
+    return not names_ours and read_liver(text, lexicon).state == "not-found"
 
 
 @once_per_resource

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from cds_service.pathway.card import Card, Indicator, Rule
 from cds_service.pathway.cases import CardCase, failure, read_cases
-from cds_service.pathway.condition import ALWAYS, All, AnyOf, Condition, Is, leaves, matches
+from cds_service.pathway.condition import All, AnyOf, Condition, Is, leaves, matches
 from cds_service.pathway.content import load_content
 from cds_service.pathway.truth_table import conditions, declared_states, rows
 
@@ -143,12 +143,11 @@ def make_mutants(card: Card) -> Iterator[Mutant]:
         for place, summary in enumerate(rule.summaries):
             for what, when in _variations(summary.when):
                 changed = (*rule.summaries[:place], replace(summary, when=when), *rule.summaries[place + 1 :])
-                if changed[-1].when is ALWAYS:
-                    yield Mutant(
-                        "structural",
-                        f"summary {place + 1} of {rule.id}: {what}",
-                        _with_rule(card, number, replace(rule, summaries=changed)),
-                    )
+                yield Mutant(
+                    "structural",
+                    f"summary {place + 1} of {rule.id}: {what}",
+                    _with_rule(card, number, replace(rule, summaries=changed)),
+                )
     for number, offered in enumerate(card.suggestions):
         rest = (card.suggestions[:number], card.suggestions[number + 1 :])
         yield Mutant(

@@ -67,7 +67,6 @@ class Lexicon:
     naming: Names
     readings: dict[tuple[str, bytes], Any] = field(default_factory=dict, repr=False, compare=False)
     """What was read in texts, by reader and digest (see ``memory``)."""
-    _silent: set[tuple[str, bytes]] = field(default_factory=set, repr=False, compare=False)
     _memory: dict[str | bytes, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
     def names(self, text: str) -> frozenset[str]:
@@ -83,15 +82,6 @@ class Lexicon:
             if len(self._memory) < MOST_REMEMBERED:
                 self._memory[key] = known
         return known
-
-    def is_silent(self, question: str, text: str) -> bool:
-        """Whether this text was read before and said nothing to the question. No text is kept, only digests."""
-        return (question, digest_of(text)) in self._silent
-
-    def mark_silent(self, question: str, text: str) -> None:
-        """Remember that a text says nothing to a question."""
-        if len(self._silent) < MOST_REMEMBERED:
-            self._silent.add((question, digest_of(text)))
 
 
 def digest_of(text: str) -> bytes:

@@ -78,7 +78,7 @@ class PhraseIndex:
                 match = at(words, here, stop)
                 if match is not None and words[here] == ":":
                     behind = at(words, here + 1, stop)
-                    if behind is not None and behind.end > match.end and behind.label in _OF_WHAT_FOLLOWS:
+                    if behind is not None and _speaks_of_what_follows(behind, match, words):
                         match = behind
                 if match is not None:
                     out.append(match)
@@ -99,3 +99,9 @@ class PhraseIndex:
                     found.append(Match(start, here, *node[_END]))
                 node = node.get(words[here]) if here < stop else None
             yield from reversed(found)
+
+
+def _speaks_of_what_follows(behind: Match, match: Match, words: Sequence[str]) -> bool:
+    """A count behind a colon ("carcinoma: 0 of 3") is still said of what stands before."""
+    is_longer = behind.end > match.end and not words[behind.start].isdigit()
+    return is_longer and behind.label in _OF_WHAT_FOLLOWS

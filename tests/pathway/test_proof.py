@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cds_service.content_files import find_cards
 from cds_service.facts.registry import all_facts
-from cds_service.pathway.card import Card
+from cds_service.pathway.card import Card, Rule
 from cds_service.pathway.cases import read_cases
+from cds_service.pathway.condition import All, Is
 from cds_service.pathway.content import load_content
 from cds_service.pathway.mutants import Mutant, differs, is_killed, make_mutants, mutants
 from cds_service.pathway.proof import check
@@ -266,3 +268,17 @@ def test_no_mutant_survives_on_a_small_card(cards_copy: Path, damage: Damage) ->
     report = mutants(cards_copy)
     assert report.survivors == ()
     assert report.total == report.killed + report.equivalent
+
+
+def test_a_dropped_requirement_or_exclusion_differs(tissue_card: Card) -> None:
+    for what in (replace(tissue_card, requires=()), replace(tissue_card, excluded_by=())):
+        assert differs(Mutant("structural", "x", what), tissue_card)
+
+
+def test_variations_of_conditions_at_their_edges(tissue_card: Card) -> None:
+    """A leaf that every state meets has no negation; a condition of one part cannot lose it."""
+    every = Is("under_eighteen", ("yes", "no", "unknown:*"))
+    rule = Rule("r", All((every,)), True)
+    found = [mutant.what for mutant in make_mutants(replace(tissue_card, rules=(rule,), suggestions=()))]
+    assert "rule r: under_eighteen without no" in found
+    assert not any("negated" in what or "part 1 dropped" in what for what in found)

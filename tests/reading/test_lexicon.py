@@ -98,10 +98,7 @@ def test_memory_is_bounded_and_keeps_no_long_text(lexicon_directory: Path, monke
     monkeypatch.setattr("cds_service.reading.lexicon.MOST_REMEMBERED", 1)
     for text in (long, "Pancreatic cancer", long):
         assert "cond.pancreas_primary" in lexicon.names(text)
-        lexicon.mark_silent("liver", text)
-    assert lexicon.is_silent("liver", long)
-    assert not lexicon.is_silent("liver", "Pancreatic cancer")
-    assert long not in repr(vars(lexicon)["_memory"]) + repr(vars(lexicon)["_silent"])
+    assert long not in repr(vars(lexicon)["_memory"])
 
 
 def test_memory_never_grows_past_its_bound(lexicon_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,15 +106,8 @@ def test_memory_never_grows_past_its_bound(lexicon_directory: Path, monkeypatch:
     monkeypatch.setattr("cds_service.reading.lexicon.MOST_REMEMBERED", 3)
     for number in range(10):
         lexicon.names(f"display {number}")
-        lexicon.mark_silent("liver", f"text {number}")
-    assert len(vars(lexicon)["_memory"]) == len(vars(lexicon)["_silent"]) == 3
+    assert len(vars(lexicon)["_memory"]) == 3
     assert "cond.pancreas_primary" in lexicon.names("Pancreatic cancer")
-
-
-def test_silence_to_one_question_is_none_to_another(lexicon_directory: Path) -> None:
-    lexicon = load_lexicon(lexicon_directory)
-    lexicon.mark_silent("liver", "Lungs clear.")
-    assert not lexicon.is_silent("pathology", "Lungs clear.")
 
 
 @pytest.mark.parametrize("bound", [0, 20_000])

@@ -84,6 +84,7 @@ def test_span_is_in_characters_of_the_text() -> None:
         ([":", "negative", "for"], [(1, "before")]),
         ([":", "other", "negative", "for"], [(2, "before")]),
         ([":", "cannot", "be", "told"], [(0, "after")]),
+        ([":", "0", "of"], [(0, "after")]),
     ],
 )
 def test_a_phrase_with_a_colon_gives_way_to_a_longer_one_behind_it(
@@ -92,6 +93,8 @@ def test_a_phrase_with_a_colon_gives_way_to_a_longer_one_behind_it(
     index = PhraseIndex()
     index.add((":", "negative"), "negated", "after")
     index.add(("negative", "for"), "negated", "before")
+    index.add((":", "0"), "negated", "after")
+    index.add(("0", "of"), "negated", "before")
     index.add((":", "cannot"), "negated", "after")
     index.add(("cannot", "be", "told"), "indeterminate", "after")
     assert [(match.start, match.label) for match in index.find(text, 0, len(text))] == found
