@@ -43,14 +43,12 @@ def bleeding_risk(case: Case) -> Fact:
 
 
 def _laboratory(case: Case) -> Iterator[Evidence]:
-    vocabulary = vocabulary_of(case)
-    values = [
-        (vocabulary.coded(concepts_of(resource, "code")), _taken(resource), resource)
-        for resource in with_mark(case, "Observation", _LABORATORY)
-        if as_text(resource.get("status")) in _VALUED
-    ]
     for analyte in _LABORATORY:
-        ours = [(when, resource) for names, when, resource in values if analyte in names]
+        ours = [
+            (_taken(resource), resource)
+            for resource in with_mark(case, "Observation", (analyte,))
+            if as_text(resource.get("status")) in _VALUED
+        ]
         dated = [(when.last, when, resource) for when, resource in ours if when and not when.is_future(case.now)]
         if dated:
             _, when, resource = max(dated, key=lambda value: value[0])

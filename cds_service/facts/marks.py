@@ -81,9 +81,11 @@ def _marks_of(value: Any, case: Case) -> frozenset[str]:
         if isinstance(codings, list) and len(codings) == 1 and isinstance(codings[0], dict):
             coding = codings[0]
             key = (value.get("text"), coding.get("system"), coding.get("code"), coding.get("display"))
-            if all(map(_is_plain, key)):
+            try:
                 known = case.terms.remembered.get(key)
-                return known if known is not None else _read_anew(key, value, case)
+            except TypeError:  # a part that is no text cannot be looked up
+                known = None
+            return known if known is not None else _read_anew(key, value, case)
     elif isinstance(value, list) and len(value) == 1:
         return _marks_of(value[0], case)
     return vocabulary_of(case).both(read_concepts(value))
@@ -91,7 +93,7 @@ def _marks_of(value: Any, case: Case) -> frozenset[str]:
 
 def _read_anew(key: tuple[Any, ...], value: Any, case: Case) -> frozenset[str]:
     found = vocabulary_of(case).both(read_concepts(value))
-    if len(case.terms.remembered) < MOST_REMEMBERED:
+    if len(case.terms.remembered) < MOST_REMEMBERED and all(map(_is_plain, key)):
         case.terms.remembered[key] = found
     return found
 

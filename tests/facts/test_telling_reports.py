@@ -80,3 +80,10 @@ def test_marks_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> 
     case = make_case(done)
     assert with_mark(case, "Procedure", ("proc.",)) == (done,)
     assert (None, None, None, "Biopsy of liver, never seen") not in case.terms.remembered
+
+
+@pytest.mark.parametrize("system", [["x"], {"a": 1}, 7, None], ids=["list", "object", "number", "null"])
+def test_a_code_of_the_wrong_type_is_read_by_its_words(system: Any) -> None:
+    code = {"coding": [{"system": system, "code": "1", "display": "Biopsy of liver"}]}
+    done = {"resourceType": "Procedure", "id": "x", "subject": SUBJECT, "code": code}
+    assert with_mark(make_case(done), "Procedure", ("proc.",)) == (done,)
