@@ -18,11 +18,15 @@ from cds_service.fhir.source import Answer, Completeness, Entry, Resource
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search as the facts see it. ``problems`` are short clauses that are safe to show on a card."""
+    """One search as the facts see it. ``problems`` are short clauses that are safe to show on a card.
+
+    ``dropped`` counts entries that were there and could not be used: unreadable, or another patient's.
+    """
 
     key: str
     completeness: Completeness
     problems: tuple[str, ...] = ()
+    dropped: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -97,6 +101,9 @@ def build_record(patient_id: str, answers: Iterable[Answer], fhir_server: str = 
                     foreign += whose == "foreign"
                     unreadable += whose == "unreadable"
                     continue
+            if kind in _DECISIVE and not _is_readable(resource):
+                unreadable += 1
+                continue
             _keep(entry, kind, by_type, by_reference, repeats)
         if unreadable:
             problems.append(f"{unreadable} of its entries could not be read")
@@ -105,12 +112,34 @@ def build_record(patient_id: str, answers: Iterable[Answer], fhir_server: str = 
         completeness = answer.completeness
         if (unreadable or foreign) and completeness is Completeness.COMPLETE:
             completeness = Completeness.INCOMPLETE
-        searches[answer.key] = Search(answer.key, completeness, tuple(problems))
+        dropped = answer.dropped + unreadable + foreign
+        searches[answer.key] = Search(answer.key, completeness, tuple(problems), dropped)
     return PatientRecord(
         patient_id,
         MappingProxyType({kind: tuple(found) for kind, found in by_type.items()}),
         MappingProxyType(by_reference),
         MappingProxyType(searches),
+    )
+
+
+# Types whose damage must show: read without the element in question they would pass for something harmless.
+_DECISIVE = frozenset({"Condition", "DiagnosticReport", "DocumentReference", "Procedure", "ServiceRequest"})
+_SHAPES: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("status", (str,)),
+    ("code", (dict, list, str)),
+    ("type", (dict, list, str)),
+    ("category", (dict, list, str)),
+    ("conclusion", (str,)),
+    ("conclusionCode", (dict, list)),
+    ("presentedForm", (dict, list)),
+    ("result", (dict, list)),
+)
+
+
+def _is_readable(resource: Resource) -> bool:
+    """Whether the elements that tell what a resource says have a type that the tolerant readers know."""
+    return all(
+        name not in resource or resource[name] is None or isinstance(resource[name], types) for name, types in _SHAPES
     )
 
 

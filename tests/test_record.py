@@ -147,3 +147,36 @@ def test_several_types_are_listed_in_the_order_asked() -> None:
 def test_an_outcome_entry_is_not_a_patients_resource() -> None:
     record = build_record(PATIENT, [answer({"resourceType": "OperationOutcome", "issue": []})])
     assert not record.search("conditions").is_complete
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"status": 17},
+        {"code": 42},
+        {"category": 1},
+        {"conclusion": {"x": 1}},
+        {"conclusionCode": "C25"},
+        {"presentedForm": "x"},
+    ],
+    ids=lambda damage: next(iter(damage)),
+)
+def test_a_damaged_report_is_unreadable_and_never_harmless(damage: dict[str, Any]) -> None:
+    """Read without the damaged element it would pass for a report about something else, and its absence for proof."""
+    report = {"resourceType": "DiagnosticReport", "id": "d", "subject": {"reference": "Patient/p1"}, **damage}
+    record = build_record(PATIENT, [answer(report, key="reports")])
+    assert record.of("DiagnosticReport") == ()
+    assert record.search("reports").completeness is Completeness.INCOMPLETE
+
+
+def test_shapes_that_clients_really_send_are_readable() -> None:
+    report = {
+        "resourceType": "DiagnosticReport",
+        "id": "d",
+        "subject": {"reference": "Patient/p1"},
+        "status": None,
+        "code": "CT",
+        "category": {"text": "x"},
+        "conclusion": "words",
+    }
+    assert build_record(PATIENT, [answer(report)]).of("DiagnosticReport") == (report,)

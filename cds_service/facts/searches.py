@@ -19,9 +19,13 @@ def unfinished(case: Case, keys: Iterable[str], *, pathology_suffices: bool = Fa
     the site declares that its report categories are reliable (decision 7).
     """
     missing = case.record.unfinished(keys)
-    if pathology_suffices and case.settings.reports_categories_reliable and case.record.search("pathology").is_complete:
+    if not pathology_suffices:
+        return missing
+    pathology = case.record.search("pathology")
+    if case.settings.reports_categories_reliable and pathology.is_complete:
         return tuple(search for search in missing if search.key != "reports")
-    return missing
+    # A pathology report was there and could not be used: `reports` without it proves no absence.
+    return (*missing, pathology) if pathology.dropped else missing
 
 
 def gaps_of(searches: Iterable[Search]) -> tuple[str, ...]:

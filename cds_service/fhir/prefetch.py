@@ -119,7 +119,7 @@ class _BundleReading:
         completeness = Completeness.COMPLETE
         if self.problems:
             completeness = Completeness.INCOMPLETE if self.entries else Completeness.FAILED
-        return Answer(key, tuple(self.entries), completeness, tuple(dict.fromkeys(self.problems)))
+        return Answer(key, tuple(self.entries), completeness, tuple(dict.fromkeys(self.problems)), self.unreadable)
 
     def _take_all(self, values: list[object]) -> None:
         """The usual entry, a match of the type asked for, is taken here: charts have thousands of them."""

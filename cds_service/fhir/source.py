@@ -37,13 +37,15 @@ class Answer:
     """What one search returned.
 
     ``key`` is the search's name in ``cards/prefetch.yaml``. ``problems`` says, in words safe for a card
-    (no patient data), why the answer is not complete: one short clause each.
+    (no patient data), why the answer is not complete: one short clause each. ``dropped`` counts entries that
+    could not be read at all.
     """
 
     key: str
     entries: tuple[Entry, ...]
     completeness: Completeness
     problems: tuple[str, ...] = ()
+    dropped: int = 0
 
 
 class Source(Protocol):

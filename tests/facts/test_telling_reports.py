@@ -46,7 +46,7 @@ def test_an_idle_report_is_left_out(idle: dict[str, Any]) -> None:
         pytest.param(report("k", conclusionCode=[{"text": "x"}]), id="coded-conclusion"),
         pytest.param(report("k", presentedForm=[{}]), id="a-file"),
         pytest.param(report("k", ""), id="no-words"),
-        pytest.param(report("k", 7), id="a-conclusion-that-is-no-text"),
+        pytest.param(report("k", None), id="a-conclusion-that-is-null"),
     ],
 )
 def test_a_report_that_may_tell_something_is_kept(telling: dict[str, Any]) -> None:

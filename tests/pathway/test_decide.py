@@ -163,3 +163,10 @@ def test_at_most_two_cards_go_out_and_the_rest_is_in_the_decision(content: Conte
     decision = evaluate(call(), Recorded({"conditions": [CANCER, LIVER]}), many, NOW)
     assert [outcome.card_id for outcome in decision.shown] == [tissue_card.id, "calm-2"]
     assert [(outcome.card_id, outcome.silence) for outcome in decision.outcomes][2] == ("calm-1", WITHHELD)
+
+
+def test_a_damaged_pathology_entry_is_no_absence_of_pathology(content: Content) -> None:
+    damaged = {"resourceType": "DiagnosticReport", "id": "d", "subject": SUBJECT, "status": "final", "code": 42}
+    for key in ("pathology", "reports"):
+        source = Recorded({"conditions": [CANCER, LIVER], key: [damaged]})
+        assert variant(evaluate(call(), source, content, NOW)) == "could-not-check"
