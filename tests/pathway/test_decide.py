@@ -170,3 +170,11 @@ def test_a_damaged_pathology_entry_is_no_absence_of_pathology(content: Content) 
     for key in ("pathology", "reports"):
         source = Recorded({"conditions": [CANCER, LIVER], key: [damaged]})
         assert variant(evaluate(call(), source, content, NOW)) == "could-not-check"
+
+
+def test_a_condition_that_comes_with_another_search_counts_too(content: Content) -> None:
+    """What the gate read of the Conditions is used again only if the whole record holds no others."""
+    source = Recorded({"conditions": [CANCER], "procedures": [LIVER]})
+    decision = evaluate(call(), source, content, NOW)
+    assert decision.facts["liver_metastases"].state == "yes:recorded-only"
+    assert variant(decision) == "not-found"
