@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from cds_service.fhir.shapes import as_list, as_object, as_text, reference_text, relative_reference
+from cds_service.fhir.shapes import as_list, as_object, contained, reference_text, relative_reference
 from cds_service.fhir.source import Answer, Completeness, Entry, Resource
 
 
@@ -56,10 +56,7 @@ class PatientRecord:
     def resolve(self, reference: str, holder: Resource | None = None) -> Resource | None:
         """The resource that a reference names, inside ``holder`` for ``#id``; None if it is not here."""
         if reference.startswith("#"):
-            for item in as_list(holder.get("contained")) if holder is not None else ():
-                if as_text(as_object(item).get("id")) == reference[1:]:
-                    return as_object(item)
-            return None
+            return contained(holder, reference) if holder is not None else None
         return self.by_reference.get(reference) or self.by_reference.get(relative_reference(reference))
 
     def search(self, key: str) -> Search:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 from cds_service.facts.case import once
 from cds_service.facts.marks import with_mark
-from cds_service.facts.problems import plain_names
 from cds_service.facts.reports import (
     ReportKind,
     classify_report,
@@ -262,7 +261,7 @@ def _coded(found: PathologyFinding, concepts: tuple[Concept, ...], words: Vocabu
 def name_of_cancer(concept: Concept, words: Vocabulary) -> str:
     """The cancer that a concept names: our word for its site where we know it, else its own name."""
     ours = (words.terms.display(coding.system, coding.code) for coding in concept.codings)
-    named = sorted(name for name in words.named((*ours, *plain_names((concept,)))) if name.startswith("cancer."))
+    named = sorted(name for name in words.named((*ours, *concept.names)) if name.startswith("cancer."))
     return ", ".join(name.partition(".")[2].replace("_", " ") for name in named) or concept.label
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds_service.facts.case import once
 from cds_service.facts.fact import Evidence
 from cds_service.facts.marks import marked
-from cds_service.facts.vocabulary import concepts_of, label_of, plain, vocabulary_of
+from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
 from cds_service.fhir.shapes import Concept, When, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
 
@@ -57,11 +56,6 @@ class Problem:
 def problems_of(case: Case) -> tuple[Problem, ...]:
     """Every Condition of the record whose code or words say anything we know, also those that are void."""
     return tuple(_read(resource, case) for resource, _ in marked(case, "Condition"))
-
-
-def plain_names(concepts: Iterable[Concept]) -> tuple[str, ...]:
-    """The wordings of concepts without notations."""
-    return tuple(plain(name) for concept in concepts for name in concept.names)
 
 
 def _read(resource: Resource, case: Case) -> Problem:

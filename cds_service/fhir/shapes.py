@@ -56,10 +56,6 @@ class When:
     last: datetime
     text: str
 
-    def days_before(self, now: datetime) -> int:
-        """Whole days from the latest instant this may denote to ``now``; negative in the future."""
-        return (now - self.last).days
-
     def is_older_than(self, days: int, now: datetime) -> bool:
         """Certainly more than ``days`` days before ``now`` (by calendar day, in UTC)."""
         return (now.astimezone(UTC).date() - self.last.date()).days > days

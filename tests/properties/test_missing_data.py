@@ -148,6 +148,17 @@ def test_a_confirmed_tissue_stays_confirmed_whatever_else_fails(stored: StoredCa
             assert decision.shown == (), f"{key} answered {how}"
 
 
+def test_the_stories_hold_confirmed_tissue(content: Content) -> None:
+    """The test above passes over all others: it must have somebody to look at."""
+    decisions = (run(stored, stored.body(content.prefetch), content) for stored in PATIENTS)
+    states = [
+        found.facts["tissue_confirmation"].state
+        for found in decisions
+        if found and "tissue_confirmation" in found.facts
+    ]
+    assert states.count("yes") >= 10
+
+
 def test_order_and_repeats_of_entries_change_nothing(content: Content) -> None:
     for stored in PATIENTS:
         body = stored.body(content.prefetch)
