@@ -49,6 +49,8 @@ KEYS = (
     "carePlans",
     "consents",
     "flags",
+    "encounters",
+    "allergies",
 )
 BROKEN = (Completeness.INCOMPLETE, Completeness.FAILED, Completeness.NOT_ATTEMPTED)
 
