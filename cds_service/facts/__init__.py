@@ -26,6 +26,7 @@ from cds_service.facts import (
     response,
     therapy,
     tissue,
+    tissue_origin,
     tumour,
     tumour_marker,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "response",
     "therapy",
     "tissue",
+    "tissue_origin",
     "tumour",
     "tumour_marker",
 ]

@@ -115,7 +115,7 @@ def _in_time(attempt: _Attempt, shown: datetime | None) -> _Attempt:
     """An attempt older than the imaging that shows the lesion was not an attempt on that lesion."""
     if attempt.outcome == "not" or shown is None or attempt.when is None or attempt.when.last >= shown:
         return attempt
-    line = replace(attempt.line, counted=False, why="older than the imaging that shows the lesion")
+    line = attempt.line._replace(counted=False, why="older than the imaging that shows the lesion")
     return _Attempt("not", attempt.when, line)
 
 
@@ -211,7 +211,7 @@ def _accounts(case: Case) -> Iterator[_Attempt]:
             )
             quote = read_attempt(text.text, case.lexicon).quote if failed else ""
             attempt = _attempt(report, when, failed, why, guided, case)
-            yield replace(attempt, line=replace(attempt.line, quote=quote))
+            yield replace(attempt, line=attempt.line._replace(quote=quote))
 
 
 def _with_words(biopsy: Biopsy, names: frozenset[str]) -> Biopsy:

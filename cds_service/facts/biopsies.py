@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LIVER_BIOPSY = "liver_biopsy"
 PANCREAS_BIOPSY = "pancreas_biopsy"
+BIOPSIES = frozenset({LIVER_BIOPSY, PANCREAS_BIOPSY})
 
 _KINDS = {"proc.liver_biopsy": LIVER_BIOPSY, "proc.pancreas_biopsy": PANCREAS_BIOPSY}
 BIOPSY_MARKS = ("proc.",)
@@ -32,7 +33,10 @@ _KINDS_BY_SITE = {"site.liver": LIVER_BIOPSY, "site.pancreas": PANCREAS_BIOPSY}
 _OTHER = ("lab.", "path.", "drug.", "regimen")
 _FAILED = "reason.unsuccessful"
 _GENERIC = "proc.image_guided_biopsy_generic"
-_NOT_PLAIN_ULTRASOUND = frozenset({"guidance.ct", "guidance.mri", "guidance.ceus", "guidance.fusion", "guidance.eus"})
+_NOT_PLAIN_ULTRASOUND = frozenset(
+    {"guidance.ct", "guidance.mri", "guidance.ceus", "guidance.fusion", "guidance.eus", "guidance.laparoscopic"}
+)
+_OTHER_ACCESS = frozenset({"guidance.fluoro", "proc.liver_biopsy_laparoscopic"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class Biopsy:
     def is_plain_ultrasound(self) -> bool:
         """Guided by ultrasound, without contrast, fusion or an endoscope, and by nothing else."""
         return "guidance.us" in self.concepts and _NOT_PLAIN_ULTRASOUND.isdisjoint(self.concepts)
+
+
+def states_other_guidance(names: frozenset[str]) -> bool:
+    """Whether the names say that a biopsy is guided by something else than plain ultrasound."""
+    return not (_NOT_PLAIN_ULTRASOUND | _OTHER_ACCESS).isdisjoint(names)
 
 
 def read_biopsy(

@@ -9,15 +9,11 @@ none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Literal
 
 from cds_service.facts.biopsies import (
     BIOPSY_MARKS,
     LIVER_BIOPSY,
     PANCREAS_BIOPSY,
-    Biopsy,
     biopsy_of,
     performed_when,
     read_biopsy,
@@ -25,12 +21,23 @@ from cds_service.facts.biopsies import (
     stop_reasons,
 )
 from cds_service.facts.case import Case
-from cds_service.facts.fact import NOT_SEARCHED, STALE, Evidence, Fact
+from cds_service.facts.fact import Evidence, Fact
 from cds_service.facts.marks import with_mark
 from cds_service.facts.pathology_reports import pathology_findings
 from cds_service.facts.problems import problems_of
 from cds_service.facts.registry import fact
-from cds_service.facts.searches import evidence_of, gaps_of, unfinished
+from cds_service.facts.requests import (
+    REQUEST_SEARCHES,
+    Item,
+    Known,
+    Sought,
+    bookings_of,
+    drafts_of,
+    item_of,
+    requests_of,
+    settle,
+)
+from cds_service.facts.searches import unfinished
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, notes_of, says_not_to, vocabulary_of
 from cds_service.fhir.shapes import (
     Concept,
@@ -41,49 +48,37 @@ from cds_service.fhir.shapes import (
     extensions,
     read_concept,
     read_when,
-    reference_texts,
-    relative_reference,
-    type_and_id,
 )
 from cds_service.fhir.source import Resource
-from cds_service.record import Search
 
-_BOOKED = frozenset({"booked", "pending", "arrived", "checked-in"})
-_CARRIED_OUT = frozenset({"completed", "preliminary", "partial", "final", "amended", "corrected", "appended"})
 _PERFORMED = frozenset({"in-progress", "completed"})
 _SITES = {"liver": LIVER_BIOPSY, "pancreas": PANCREAS_BIOPSY}
 _UNCORRECTABLE = "cond.uncorrectable_coagulopathy"
-_BOOKING_GRACE = timedelta(days=1)
 _BIOPSIES = frozenset({"proc.liver_biopsy", "proc.pancreas_biopsy"})
+_GUIDED_OTHERWISE = frozenset(
+    {
+        *("guidance.ct", "guidance.mri", "guidance.ceus", "guidance.fusion", "guidance.laparoscopic"),
+        "proc.liver_biopsy_laparoscopic",
+    }
+)
 _ACCEPTED_REASONS = frozenset({"reason.refusal", "reason.contraindication"})
 
-_REQUESTED_SEARCHES = ("serviceRequests", "appointments")
 _DECLINED_SEARCHES = ("procedures", "serviceRequests", "consents", "flags", "conditions")
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One item considered: whether it holds, held too long ago, or does not; its line; of a request, when written."""
-
-    verdict: Literal["yes", "stale", "no"]
-    when: When | None
-    line: Evidence
-    asked: When | None = None
 
 
 @fact(
     "biopsy_requested",
     source="F6",
     states=("yes", "no", "unknown:not-searched", "unknown:stale"),
-    searches=_REQUESTED_SEARCHES,
+    searches=REQUEST_SEARCHES,
 )
 def biopsy_requested(case: Case) -> Fact:
     """A biopsy of liver or pancreas is requested, booked, or among the draft orders of the call.
 
     ``as_of`` is the date of the latest such item. A request that nobody fulfilled within its window is ``stale``.
     """
-    items = (*_drafts(case), *_requests(case), *_appointments(case))
-    return _settle("biopsy_requested", items, unfinished(case, _REQUESTED_SEARCHES))
+    items = (*_drafts(case), *_requests(case), *bookings_of(case, _sought(case)))
+    return settle("biopsy_requested", items, unfinished(case, REQUEST_SEARCHES))
 
 
 @fact(
@@ -112,100 +107,62 @@ def biopsy_declined_or_contraindicated(case: Case) -> Fact:
         *(_superseded(_superseded(item, performed, "performed"), asked, "requested") for item in once),
         *(_superseded(item, performed, "performed") for item in _standing(case, vocabulary)),
     )
-    return _settle("biopsy_declined_or_contraindicated", items, unfinished(case, _DECLINED_SEARCHES))
+    return settle("biopsy_declined_or_contraindicated", items, unfinished(case, _DECLINED_SEARCHES))
 
 
-def _settle(name: str, items: Iterable[_Item], missing: tuple[Search, ...]) -> Fact:
-    """Yes if any item holds; else stale or no, which need every search (decision 29)."""
-    known = tuple(items)
-    evidence = (*(item.line for item in known), *evidence_of(missing))
-    for verdict in ("yes", "stale"):
-        whens = [item.when for item in known if item.verdict == verdict]
-        if not whens or (verdict == "stale" and missing):
-            continue
-        as_of = max((when for when in whens if when is not None), key=lambda when: when.last, default=None)
-        date = as_of.text if as_of else ""
-        if verdict == "yes":
-            return Fact(name, "yes", evidence=evidence, as_of=date, gaps=gaps_of(missing))
-        return Fact(name, "unknown", STALE, evidence, as_of=date)
-    if missing:
-        return Fact(name, "unknown", NOT_SEARCHED, evidence, gaps=gaps_of(missing))
-    return Fact(name, "no", evidence=evidence)
+@fact(
+    "guided_biopsy_requested",
+    source="C2",
+    states=("yes", "no", "unknown:not-searched", "unknown:stale"),
+    searches=REQUEST_SEARCHES,
+)
+def guided_biopsy_requested(case: Case) -> Fact:
+    """A biopsy of the liver with CT, contrast ultrasound, fusion, MRI or laparoscopic guidance is asked for already.
 
-
-def _first_when(resource: Resource, *elements: str) -> When | None:
-    return next((when for name in elements if (when := read_when(resource.get(name))) is not None), None)
-
-
-def _item(resource: Resource, when: When | None, text: str, refusal: str, why: str, case: Case, window: int) -> _Item:
-    """An item that holds unless there is a refusal, and that is stale when certainly older than its window."""
-    stale = when is not None and when.is_older_than(window, case.now)
-    verdict: Literal["yes", "stale", "no"] = "no" if refusal else "stale" if stale else "yes"
-    because = refusal or (f"{why}, more than {window} days ago" if stale else why if when else f"{why}, undated")
-    return _Item(verdict, when, _line(resource, when, text, verdict == "yes", because))
-
-
-def _line(resource: Resource, when: When | None, text: str, counted: bool, why: str) -> Evidence:
-    return Evidence(
-        type_and_id(resource),
-        text,
-        when.text if when else "",
-        as_text(resource.get("status")),
-        counted=counted,
-        why=why,
+    Requested, booked, or among the drafts. ``as_of`` and ``stale`` as in ``biopsy_requested``.
+    """
+    sought = _sought(case, guided=True)
+    items = (
+        *drafts_of(case, lambda order: _is_guided_otherwise(order.kinds, order.concepts)),
+        *requests_of(case, sought),
+        *bookings_of(case, sought),
     )
+    return settle("guided_biopsy_requested", items, unfinished(case, REQUEST_SEARCHES))
 
 
 # F6
 
 
-def _drafts(case: Case) -> Iterator[_Item]:
-    for order in case.orders.drafts:
-        if order.kinds & {LIVER_BIOPSY, PANCREAS_BIOPSY}:
-            status = as_text(order.resource.get("status"))
-            line = Evidence(order.reference, order.label, status=status, why="among the draft orders")
-            yield _Item("yes", None, line)
+def _drafts(case: Case) -> Iterator[Item]:
+    return drafts_of(case, lambda order: not order.kinds.isdisjoint({LIVER_BIOPSY, PANCREAS_BIOPSY}))
 
 
-def _requests(case: Case) -> Iterator[_Item]:
+def _sought(case: Case, *, guided: bool = False) -> Sought:
+    """Biopsies of liver or pancreas among requests and bookings; ``guided``: only those that C2 would advise."""
     vocabulary = vocabulary_of(case)
-    drafts = {order.reference for order in case.orders.drafts}
-    window = case.settings.biopsy_request_window
-    for resource in with_mark(case, "ServiceRequest", BIOPSY_MARKS):
-        biopsy = biopsy_of(resource, vocabulary)
-        if not biopsy.kinds or type_and_id(resource) in drafts:
-            continue
-        planned = _first_when(resource, "occurrenceDateTime", "occurrencePeriod")
-        authored = read_when(resource.get("authoredOn"))
-        status = as_text(resource.get("status"))
-        refusal = ""
-        if status != "active":
-            refusal = f"not an active request: {status or 'no status'}"
-        elif says_not_to(resource):
-            refusal = "an instruction not to do it"
-        elif authored is not None and authored.is_future(case.now):
-            refusal = "written in the future"
-        when = max((when for when in (planned, authored) if when is not None), key=lambda when: when.last, default=None)
-        if not refusal and (_is_fulfilled(resource, case) or _is_overtaken(biopsy, when, case)):
-            refusal = "already carried out"
-        why = _named("requested", biopsy)
-        item = _item(resource, when, label_of(concepts_of(resource, "code")), refusal, why, case, window)
-        yield replace(item, asked=authored)
 
+    def know(resource: Resource, what: tuple[Concept, ...]) -> Known:
+        biopsy = read_biopsy(vocabulary, what, concepts_of(resource, "bodySite"), concepts_of(resource, "orderDetail"))
+        if not biopsy.kinds or (guided and not _is_guided_otherwise(biopsy.kinds, biopsy.concepts)):
+            return ""
+        return "name-only" if biopsy.by_name else "coded"
 
-def _is_fulfilled(request: Resource, case: Case) -> bool:
-    """Whether a procedure or a report says that it was done for this request."""
-    name = type_and_id(request)
-    return any(
-        as_text(done.get("status")) in _CARRIED_OUT
-        and name in {relative_reference(text) for text in reference_texts(done.get("basedOn"))}
-        for done in case.record.of("Procedure", "DiagnosticReport")
+    return Sought(
+        BIOPSY_MARKS,
+        know,
+        lambda resource, when: _is_overtaken(resource, when, case),
+        case.settings.biopsy_request_window,
     )
 
 
-def _is_overtaken(biopsy: Biopsy, when: When | None, case: Case) -> bool:
+def _requests(case: Case) -> Iterator[Item]:
+    return requests_of(case, _sought(case))
+
+
+def _is_overtaken(request: Resource, when: When | None, case: Case) -> bool:
     """Whether tissue of the same site was taken, or reported, after the request. An undated request ranks oldest."""
     vocabulary = vocabulary_of(case)
+    biopsy = biopsy_of(request, vocabulary)
     taken = [
         performed_when(resource)
         for resource in with_mark(case, "Procedure", BIOPSY_MARKS)
@@ -222,35 +179,23 @@ def _is_overtaken(biopsy: Biopsy, when: When | None, case: Case) -> bool:
     return any(when is None or later.first > when.last for later in past)
 
 
-def _appointments(case: Case) -> Iterator[_Item]:
-    vocabulary = vocabulary_of(case)
-    window = case.settings.biopsy_request_window
-    for resource in case.record.of("Appointment"):
-        description = as_text(resource.get("description"))
-        what = (*concepts_of(resource, "serviceType"), Concept((), description))
-        requests = (case.record.resolve(text, resource) for text in reference_texts(resource.get("basedOn")))
-        asked = next((found for item in requests if item and (found := biopsy_of(item, vocabulary)).kinds), None)
-        biopsy = asked or read_biopsy(vocabulary, what)
-        if not biopsy.kinds:
-            continue
-        status = as_text(resource.get("status"))
-        refusal = "" if status in _BOOKED else f"not booked: {status or 'no status'}"
-        periods = as_list(resource.get("requestedPeriod"))
-        start = _first_when(resource, "start")
-        if not refusal and start is not None and start.last < case.now - _BOOKING_GRACE:
-            refusal = "its time has passed"
-        when = start or (read_when(periods[0]) if periods else None)
-        yield _item(resource, when, label_of(what), refusal, _named("booked", biopsy), case, window)
+# C2
 
 
-def _named(what: str, biopsy: Biopsy) -> str:
-    return f"{what}, recognised by its name only" if biopsy.by_name else what
+def _is_guided_otherwise(kinds: frozenset[str], concepts: frozenset[str]) -> bool:
+    """A biopsy of the liver with another guidance stated than plain ultrasound; an endoscope is not meant.
+
+    A choice left open between ultrasound and CT states neither.
+    """
+    stated = concepts & _GUIDED_OTHERWISE
+    is_open = "guidance.us" in concepts and stated == {"guidance.ct"}
+    return LIVER_BIOPSY in kinds and bool(stated) and not is_open
 
 
 # F7
 
 
-def _not_done(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
+def _not_done(case: Case, vocabulary: Vocabulary) -> Iterator[Item]:
     """Biopsy procedures that were not done or were stopped, with the reason given."""
     for resource in with_mark(case, "Procedure", BIOPSY_MARKS):
         status = as_text(resource.get("status"))
@@ -260,7 +205,7 @@ def _not_done(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
         yield _reasoned(resource, performed_when(resource), reasons, case)
 
 
-def _revoked(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
+def _revoked(case: Case, vocabulary: Vocabulary) -> Iterator[Item]:
     """Biopsy requests that were withdrawn, or that say not to do it, with the reason given."""
     for resource in with_mark(case, "ServiceRequest", BIOPSY_MARKS):
         withdrawn = as_text(resource.get("status")) == "revoked" or says_not_to(resource)
@@ -272,7 +217,7 @@ def _revoked(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
         yield _reasoned(resource, read_when(resource.get("authoredOn")), reasons, case)
 
 
-def _reasoned(resource: Resource, when: When | None, reasons: frozenset[str], case: Case) -> _Item:
+def _reasoned(resource: Resource, when: When | None, reasons: frozenset[str], case: Case) -> Item:
     refusal = ""
     if not reasons & _ACCEPTED_REASONS:
         refusal = "states neither a refusal nor a contraindication"
@@ -280,10 +225,10 @@ def _reasoned(resource: Resource, when: When | None, reasons: frozenset[str], ca
         refusal = "dated in the future"
     why = "patient declined" if "reason.refusal" in reasons else "contraindicated"
     text = label_of(concepts_of(resource, "code"))
-    return _item(resource, when, text, refusal, why, case, case.settings.biopsy_refusal_window)
+    return item_of(resource, when, text, refusal, why, case, case.settings.biopsy_refusal_window)
 
 
-def _denied(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
+def _denied(case: Case, vocabulary: Vocabulary) -> Iterator[Item]:
     """Consents in force that deny a biopsy."""
     for resource in case.record.of("Consent"):
         for provision in _provisions(resource):
@@ -294,7 +239,7 @@ def _denied(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
             refusal = f"not in force: {status or 'no status'}" if status != "active" else _over(provision, case)
             when = read_when(resource.get("dateTime"))
             window = case.settings.biopsy_refusal_window
-            yield _item(resource, when, label_of(codes), refusal, "consent denied", case, window)
+            yield item_of(resource, when, label_of(codes), refusal, "consent denied", case, window)
 
 
 def _provisions(consent: Resource) -> Iterator[Resource]:
@@ -311,7 +256,7 @@ def _over(resource: Resource, case: Case) -> str:
     return "its period has ended" if end is not None and end.last < case.now else ""
 
 
-def _standing(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
+def _standing(case: Case, vocabulary: Vocabulary) -> Iterator[Item]:
     """Flags and Conditions that call a biopsy contraindicated."""
     window = case.settings.biopsy_refusal_window
     for flag in case.record.of("Flag"):
@@ -319,13 +264,13 @@ def _standing(case: Case, vocabulary: Vocabulary) -> Iterator[_Item]:
         if _forbids_biopsy(vocabulary.both(what)):
             status = as_text(flag.get("status"))
             refusal = f"not in force: {status or 'no status'}" if status != "active" else _over(flag, case)
-            yield _item(flag, read_when(flag.get("period")), label_of(what), refusal, "contraindicated", case, window)
+            yield item_of(flag, read_when(flag.get("period")), label_of(what), refusal, "contraindicated", case, window)
     for problem in problems_of(case):
         if _forbids_biopsy(problem.coded | problem.named | vocabulary.named(notes_of(problem.resource))):
             refusal = problem.void or ("" if problem.is_current else "no longer active")
             when = read_when(problem.resource.get("recordedDate")) or problem.when
             text = label_of(problem.concepts)
-            yield _item(problem.resource, when, text, refusal, "contraindicated", case, window)
+            yield item_of(problem.resource, when, text, refusal, "contraindicated", case, window)
 
 
 def _forbids_biopsy(names: frozenset[str]) -> bool:
@@ -333,7 +278,7 @@ def _forbids_biopsy(names: frozenset[str]) -> bool:
     return _UNCORRECTABLE in names or ("reason.contraindication" in names and not _BIOPSIES.isdisjoint(names))
 
 
-def _superseded(item: _Item, performed: Iterable[When], what: str) -> _Item:
+def _superseded(item: Item, performed: Iterable[When], what: str) -> Item:
     """A refusal or contraindication is over once a biopsy was performed, or asked for again, after it."""
     when = item.when
     if item.verdict == "no" or when is None or not any(later.first > when.last for later in performed):
@@ -346,4 +291,4 @@ def _superseded(item: _Item, performed: Iterable[When], what: str) -> _Item:
         counted=False,
         why=f"a biopsy was {what} later",
     )
-    return _Item("no", when, line)
+    return Item("no", when, line)

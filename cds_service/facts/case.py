@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
     from cds_service.facts.orders import Orders
+    from cds_service.facts.regimen_table import RegimenTable
     from cds_service.facts.settings import Settings
     from cds_service.facts.terminology import Terminology
     from cds_service.fhir.source import Resource
@@ -34,6 +35,7 @@ class Case:
     terms: Terminology
     lexicon: Lexicon
     settings: Settings
+    regimens: RegimenTable
     now: datetime
     _known: dict[str, Fact] = field(default_factory=dict, repr=False, compare=False)
     memory: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)

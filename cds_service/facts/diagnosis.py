@@ -8,7 +8,7 @@ from typing import Literal
 
 from cds_service.facts.case import Case
 from cds_service.facts.fact import NOT_FOUND, NOT_SEARCHED, UNINTERPRETABLE, Evidence, Fact
-from cds_service.facts.other_cancers import recorded_cancer, sampled_cancer, unknown_codes
+from cds_service.facts.other_cancers import is_likely_source, recorded_cancer, sampled_cancer, unknown_codes
 from cds_service.facts.pathology_reports import PathologyFinding, pathology_findings
 from cds_service.facts.problems import Problem, problems_of
 from cds_service.facts.registry import fact
@@ -66,15 +66,16 @@ def pancreatic_cancer(case: Case) -> Fact:
             return Fact("pancreatic_cancer", "unknown", NOT_SEARCHED, lines, gaps=gaps_of(missing))
         return Fact("pancreatic_cancer", "no", evidence=lines)
     best = [sign for sign in counted if sign.level == "confirmed"] or counted
+    oldest = min(best, key=lambda sign: (sign.when is None, sign.line.date, sign.line.reference))
     first = min((sign.when for sign in counted if sign.when), key=lambda when: when.first, default=None)
     return Fact(
         "pancreatic_cancer",
         "yes",
-        best[0].level,
+        oldest.level,
         lines,
         as_of=first.text if first else "",
-        label=best[0].label,
-        quality=best[0].quality,
+        label=oldest.label,
+        quality=oldest.quality,
         gaps=gaps_of(missing),
     )
 
@@ -151,7 +152,7 @@ def _order_reasons(case: Case) -> list[_Sign]:
     return out
 
 
-_HISTOLOGIES = ("cond.pancreas_neuroendocrine", "cond.excluded_histology", "cond.pancreas_secondary")
+_HISTOLOGIES = frozenset({"cond.pancreas_neuroendocrine", "cond.excluded_histology", "cond.pancreas_secondary"})
 _NEAR_SITES = frozenset({"liver", "node", "peritoneum", "biliary", ""})
 
 
@@ -260,7 +261,7 @@ def _histology_line(finding: PathologyFinding, why: str, decides: bool) -> Evide
 
 
 def _is_coded(problem: Problem) -> bool:
-    return bool(problem.coded & set(_HISTOLOGIES))
+    return not _HISTOLOGIES.isdisjoint(problem.coded)
 
 
 def _names_histology(problem: Problem) -> bool:
@@ -280,18 +281,20 @@ def _why_not(problem: Problem) -> str:
 @fact(
     "other_primary_history",
     source="F14",
-    states=("yes", "no", "unknown:not-searched"),
+    states=("yes:likely-source", "yes:other-site", "no", "unknown:not-searched"),
     searches=("conditions", "reports"),
 )
 def other_primary_history(case: Case) -> Fact:
     """A cancer of another organ, now or ever, from the Conditions and from final pathology.
 
+    ``likely-source``: at least one is of kidney, lung, breast, colorectum or ovary, or a melanoma.
     ``label`` lists the cancers, each with its year where that is known.
     """
     words = vocabulary_of(case)
     lines: list[Evidence] = []
     cancers: dict[str, str] = {}
     dates: list[When] = []
+    likely = False
     for problem in problems_of(case):
         name = recorded_cancer(problem, words)
         if not name:
@@ -300,11 +303,15 @@ def other_primary_history(case: Case) -> Fact:
         lines.append(problem.line(not why, why))
         if not why:
             _add(cancers, dates, name, problem.when)
+            likely = likely or is_likely_source(name, problem.coded)
     for finding in pathology_findings(case):
         name = sampled_cancer(finding, words)
         if name:
             lines.append(_histology_line(finding, f"final pathology of {name}", decides=True))
             _add(cancers, dates, name, finding.date)
+            # A malignancy that does not say whose it is, is taken as one of the organ that it was found in.
+            found = words.named((finding.title, finding.quote)) if finding.state == "confirmed" else ()
+            likely = likely or is_likely_source(name, found)
     lines += unknown_codes(case)
     missing = unfinished(case, ("conditions", "reports"), pathology_suffices=True)
     evidence = (*lines, *evidence_of(missing))
@@ -313,7 +320,8 @@ def other_primary_history(case: Case) -> Fact:
         return Fact(
             "other_primary_history",
             "yes",
-            evidence=evidence,
+            "likely-source" if likely else "other-site",
+            evidence,
             as_of=last.text if last else "",
             label=", ".join(f"{name} {year}".strip() for name, year in cancers.items()),
             gaps=gaps_of(missing),

@@ -6,8 +6,7 @@ are the fact's state, written ``value`` or ``value:reason``, the vocabulary of c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Value = Literal["yes", "no", "unknown"]
 
@@ -19,8 +18,7 @@ INDETERMINATE = "indeterminate"
 STALE = "stale"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One item that a fact considered, also when it did not count.
 
     ``reference`` is the literal ``Type/id`` ("" for a search problem), ``date`` an ISO date or "" (undated),
@@ -38,8 +36,7 @@ class Evidence:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """The answer to one clinical question about one patient.
 
     ``as_of`` is the ISO date of the deciding item ("" if undated or none). ``label`` and ``number`` are the

@@ -8,10 +8,9 @@ does not overturn an MRI, ultrasound overturns nothing, and an earlier negative 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cds_service.facts.case import Case
+from cds_service.facts.case import Case, once
 from cds_service.facts.fact import (
     CONFLICT,
     INDETERMINATE,
@@ -95,6 +94,12 @@ def liver_metastases(case: Case) -> Fact:
     return Fact("liver_metastases", "unknown", NOT_SEARCHED if missing else NOT_FOUND, lines, gaps=gaps_of(missing))
 
 
+def definite_imaging(case: Case) -> tuple[LiverItem, ...]:
+    """The imaging that shows definite metastases of this cancer, and that nothing has overturned since."""
+    items, _ = _collect(case)
+    return tuple(item for item in items if item.is_imaging and _standing(item, items, case) == "definite")
+
+
 def _traits(items: Iterable[LiverItem]) -> frozenset[str]:
     """The modalities behind the answer, and whether any of them shows several lesions."""
     seen = {f"modality-{item.modality}" for item in items if item.modality in {"ct", "mri", "us"}}
@@ -107,6 +112,12 @@ def _origin_trait(value: Value, origins: frozenset[Origin], case: Case) -> froze
     return frozenset({"origin-unclear"} if unclear else ())
 
 
+def weighed_items(case: Case) -> tuple[LiverItem, ...]:
+    """Every item about the liver as F3 weighs it, also a finding that a later examination overturned (for F19)."""
+    return _collect(case)[0]
+
+
+@once
 def _collect(case: Case) -> tuple[tuple[LiverItem, ...], frozenset[Origin]]:
     """Every item about the liver, and the primaries that the Conditions of today name."""
     findings = tuple(finding for finding in pathology_findings(case) if finding.site == "liver")
@@ -119,7 +130,7 @@ def _collect(case: Case) -> tuple[tuple[LiverItem, ...], frozenset[Origin]]:
         if not quality:
             continue
         origin = origin_of(problem, case)
-        item = replace(_of_problem(problem, origin), quality=quality)
+        item = _of_problem(problem, origin)._replace(quality=quality)
         recorded.append(item)
         if item.level:
             origins.add(origin)
@@ -182,13 +193,13 @@ def _reclassified(items: Sequence[LiverItem], benign: LiverItem) -> list[LiverIt
         elif not several:
             out.append(_dropped(item, "explained by a benign biopsy"))
         else:
-            line = replace(item.line, why="one of several lesions was benign on biopsy")
-            out.append(replace(item, level="suspected", line=line) if item.level == "definite" else item)
+            line = item.line._replace(why="one of several lesions was benign on biopsy")
+            out.append(item._replace(level="suspected", line=line) if item.level == "definite" else item)
     return out
 
 
 def _dropped(item: LiverItem, why: str) -> LiverItem:
-    return replace(item, level="", line=replace(item.line, why=why))
+    return item._replace(level="", line=item.line._replace(why=why))
 
 
 def _standing(item: LiverItem, items: Iterable[LiverItem], case: Case) -> str:
@@ -212,14 +223,15 @@ def _standing(item: LiverItem, items: Iterable[LiverItem], case: Case) -> str:
 
 
 def _overturning(item: LiverItem, items: Iterable[LiverItem]) -> LiverItem | None:
-    """The negative CT or MRI that overturns a positive item, None if there is none."""
+    """The negative CT or MRI that overturns a positive item, of several the weightiest; None if there is none."""
     rank = _RANKS.get(item.modality, 0)
+    found = []
     for other in items:
         if other.level == "negative" and other.modality in _ADEQUATE:
             later, higher = other.day > item.day, _RANKS[other.modality] > rank
             if (later and _RANKS[other.modality] >= rank) or (other.day == item.day and higher):
-                return other
-    return None
+                found.append(other)
+    return max(found, key=lambda other: (_RANKS[other.modality], other.day, other.line.reference), default=None)
 
 
 def _contests(negative: LiverItem, positive: LiverItem) -> bool:
@@ -239,5 +251,5 @@ def _lines(items: Sequence[LiverItem], standings: Sequence[str], decides: str) -
         counted = bool(decides) and standing == decides
         over = _overturning(item, items) if item.level in _EXPLAINED else None
         why = f"{item.line.why}; overturned by {over.line.reference}" if over else item.line.why
-        lines.append((counted, item.day, replace(item.line, counted=counted, why=why)))
+        lines.append((counted, item.day, item.line._replace(counted=counted, why=why)))
     return tuple(line for _, _, line in sorted(lines, key=lambda entry: entry[:2], reverse=True))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cds_service.facts.case import once
 from cds_service.facts.fact import Evidence
@@ -51,8 +50,7 @@ _DISTANT = ("mcode.distant_metastasis_present", "stage.m1")
 _SENTENCE_END = re.compile(r"\n|(?<=\.)\s")
 
 
-@dataclass(frozen=True, slots=True)
-class LiverItem:
+class LiverItem(NamedTuple):
     """One item about the liver: imaging, pathology or a diagnosis.
 
     ``level`` is what it says ("disputed": pathology that another report on the specimen denies; "unclear": it could
@@ -77,7 +75,7 @@ class LiverItem:
 @once
 def liver_items(case: Case) -> tuple[LiverItem, ...]:
     """Every imaging report, and every stand-alone observation about the liver, also those that do not count."""
-    out = [item for report, newer in imaging_reports(case) for item in _of_report(report, newer, case)]
+    out = [item for report, newer in imaging_reports(case) for item in items_of_report(report, newer, case)]
     out.extend(_of_observations(case))
     return tuple(out)
 
@@ -90,8 +88,8 @@ def imaging_reports(case: Case) -> tuple[tuple[Resource, Resource | None], ...]:
     return tuple((report, newer.get(place)) for place, report in enumerate(reports))
 
 
-def _of_report(resource: Resource, newer: Resource | None, case: Case) -> tuple[LiverItem, ...]:
-    """One item from a report; two if its code and its words contradict each other.
+def items_of_report(resource: Resource, newer: Resource | None, case: Case) -> tuple[LiverItem, ...]:
+    """One item from an imaging report; two if its code and its words contradict each other.
 
     None from an examination of no known modality (a plain film of the knee) that says nothing of the liver: nobody
     would look for it there.
@@ -135,40 +133,43 @@ def _read(resource: Resource, blank: LiverItem, case: Case) -> tuple[LiverItem, 
     results, _ = results_of(resource, case)
     values = [concept for result in results for concept in concepts_of(result, "valueCodeableConcept")]
     codes = words.coded((*concepts_of(resource, "conclusionCode"), *values))
-    coded = replace(_because(blank, "coded as metastasis"), level="definite")
     said = report_text(resource, case)
     if not said.text:
         if _METASTASIS in codes:
-            return (coded,)
+            return (_coded(blank),)
         if codes & _LESION:
-            return (replace(_because(blank, "coded as a lesion of the liver"), level="indeterminate"),)
-        return (replace(_because(blank, said.unreadable or "it holds no words"), level="unclear"),)
+            return (_because(blank, "coded as a lesion of the liver")._replace(level="indeterminate"),)
+        return (_because(blank, said.unreadable or "it holds no words")._replace(level="unclear"),)
     reading = read_liver(said.text, case.lexicon)
     why = {"absent-hedged": "read as absent, hedged", "not-found": "says nothing of the liver"}
-    line = replace(blank.line, quote=reading.quote, why=why.get(reading.state, f"read as {reading.state}"))
-    worded = replace(
-        blank,
+    line = blank.line._replace(quote=reading.quote, why=why.get(reading.state, f"read as {reading.state}"))
+    worded = blank._replace(
         level=_LEVELS.get(reading.state, ""),
         line=line,
         multiple=reading.multiple,
         quality="from-text",
     )
     if _METASTASIS in codes:
-        agreed = replace(coded, multiple=reading.multiple, line=replace(coded.line, quote=reading.quote))
+        coded = _coded(blank)
+        agreed = coded._replace(multiple=reading.multiple, line=coded.line._replace(quote=reading.quote))
         return (coded, worded) if reading.state == "absent" else (agreed,)
     if codes & _LESION and worded.level in {"", "unclear"}:
-        return (replace(_because(worded, "coded as a lesion of the liver"), level="indeterminate", quality="coded"),)
+        return (_because(worded, "coded as a lesion of the liver")._replace(level="indeterminate", quality="coded"),)
     return (worded,)
+
+
+def _coded(blank: LiverItem) -> LiverItem:
+    return _because(blank, "coded as metastasis")._replace(level="definite")
 
 
 def _settle(item: LiverItem, status: ReportStatus, region: Region) -> LiverItem:
     """What a reading is worth, given how final the report is and what the examination shows."""
     if status == "pending":
-        return replace(_because(item, "not final"), level="unclear" if item.level in _POSITIVE else "")
+        return _because(item, "not final")._replace(level="unclear" if item.level in _POSITIVE else "")
     if status == "unknown" and item.level:
-        item = replace(_because(item, "its status is not known"), level="unclear")
+        item = _because(item, "its status is not known")._replace(level="unclear")
     if item.level == "unclear" and region != "liver" and (region == "other" or item.modality not in _CROSS_SECTIONAL):
-        return replace(item, level="")
+        return item._replace(level="")
     return item
 
 
@@ -177,10 +178,10 @@ def _shown(item: LiverItem, region: Region, resource: Resource, case: Case) -> L
     if item.level != "negative" or region == "liver":
         return item
     if region == "other":
-        return replace(_because(item, "an examination of another region"), level="")
+        return _because(item, "an examination of another region")._replace(level="")
     if _speaks_of_the_liver(item.line.quote, report_text(resource, case).text, case):
         return item
-    return replace(_because(item, "not known to show the whole liver"), level="")
+    return _because(item, "not known to show the whole liver")._replace(level="")
 
 
 def _speaks_of_the_liver(quote: str, text: str, case: Case) -> bool:
@@ -195,7 +196,7 @@ def _speaks_of_the_liver(quote: str, text: str, case: Case) -> bool:
 
 
 def _because(item: LiverItem, why: str) -> LiverItem:
-    return replace(item, line=replace(item.line, why=why))
+    return item._replace(line=item.line._replace(why=why))
 
 
 def _of_observations(case: Case) -> Iterator[LiverItem]:
@@ -211,7 +212,7 @@ def _of_observations(case: Case) -> Iterator[LiverItem]:
         codes = words.coded(concepts_of(resource, "code"))
         values = words.coded(concepts_of(resource, "valueCodeableConcept"))
         if "mcode.tnm_distant" in codes:
-            values |= _category(resource, words)
+            values |= distant_category(resource, words)
         in_liver = "site.liver" in words.both(concepts_of(resource, "bodySite"))
         metastasis = _METASTASIS in codes | values or (in_liver and not values.isdisjoint(_DISTANT))
         if type_and_id(resource) in held or not (metastasis or (codes | values) & _LESION):
@@ -219,7 +220,7 @@ def _of_observations(case: Case) -> Iterator[LiverItem]:
         yield _of_observation(resource, "recorded" if metastasis else "indeterminate", case)
 
 
-def _category(resource: Resource, words: Vocabulary) -> frozenset[str]:
+def distant_category(resource: Resource, words: Vocabulary) -> frozenset[str]:
     """The category of distant metastasis in the value's text, displays or codes ("cM1", "M1 category")."""
     values = concepts_of(resource, "valueCodeableConcept", "valueString")
     codes = (coding.code for value in values for coding in value.codings)

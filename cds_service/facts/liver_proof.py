@@ -1,21 +1,43 @@
-"""How the liver metastases are proven, beyond the level of F3."""
+"""How the liver metastases are proven, beyond the level of F3 (C3)."""
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from cds_service.facts.case import Case
-from cds_service.facts.fact import Fact
+from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact, Value
+from cds_service.facts.liver import definite_imaging
+from cds_service.facts.liver_imaging import LiverItem, liver_items
 from cds_service.facts.registry import fact
+from cds_service.facts.searches import evidence_of, gaps_of, unfinished
+from cds_service.fhir.shapes import When, read_when
+
+_SEARCHES = ("reports",)
+_PROVEN = frozenset({"yes:pathology", "yes:imaging-definite"})
+_WHOLE_LIVER = frozenset({"ct", "mri", "pet"})
+_UNREAD = frozenset({"", "unclear"})
+_ENOUGH = 2
 
 
 @fact(
     "definite_beyond_ct",
     source="F3",
     states=("yes", "no", "unknown:not-searched"),
-    searches=("reports",),
+    searches=_SEARCHES,
 )
 def definite_beyond_ct(case: Case) -> Fact:
-    """Imaging shows definite liver metastases on MRI, or on two modalities."""
-    raise NotImplementedError("definite_beyond_ct")
+    """Imaging shows definite liver metastases on MRI, or on two modalities, and nothing has overturned it since."""
+    missing = unfinished(case, _SEARCHES)
+    shown = definite_imaging(case) if case.fact("liver_metastases").state in _PROVEN else ()
+    modalities = {item.modality for item in shown if item.modality}
+    if "mri" in modalities or len(modalities) >= _ENOUGH:
+        lines = tuple(_line(item, bool(item.modality), "definite, and not overturned since") for item in shown)
+        last = max(line.date for line in lines if line.counted)
+        return Fact("definite_beyond_ct", "yes", "", lines + evidence_of(missing), as_of=last, gaps=gaps_of(missing))
+    lines = tuple(_line(item, False, "definite on one modality, not MRI") for item in shown)
+    if missing:
+        return Fact("definite_beyond_ct", "unknown", NOT_SEARCHED, lines + evidence_of(missing), gaps=gaps_of(missing))
+    return Fact("definite_beyond_ct", "no", evidence=lines)
 
 
 @fact(
@@ -25,16 +47,45 @@ def definite_beyond_ct(case: Case) -> Fact:
     searches=(),
 )
 def liver_pathology_recent(case: Case) -> Fact:
-    """The pathology that proves the liver metastases is within its window."""
-    raise NotImplementedError("liver_pathology_recent")
+    """The pathology that proves the liver metastases is within its window. Undated, or not surely within it: no."""
+    liver = case.fact("liver_metastases")
+    if liver.state != "yes:pathology":
+        return Fact("liver_pathology_recent", "no")
+    is_recent = _is_within(read_when(liver.as_of), case.settings.liver_pathology_window, case)
+    lines = tuple(line._replace(counted=is_recent) for line in liver.evidence if line.counted)
+    return Fact("liver_pathology_recent", "yes" if is_recent else "no", evidence=lines, as_of=liver.as_of)
 
 
 @fact(
     "liver_imaging_recent",
     source="C3",
     states=("yes", "no", "unknown:not-searched"),
-    searches=("reports",),
+    searches=_SEARCHES,
 )
 def liver_imaging_recent(case: Case) -> Fact:
-    """The latest imaging of the liver is within the restaging window."""
-    raise NotImplementedError("liver_imaging_recent")
+    """The latest CT, MRI or PET whose report tells of the liver is within the restaging window."""
+    missing = unfinished(case, _SEARCHES)
+    told = [item for item in liver_items(case) if item.modality in _WHOLE_LIVER and item.level not in _UNREAD]
+    window = case.settings.restaging_window
+    recent = [item for item in told if _is_within(item.when, window, case)]
+    lines = tuple(
+        _line(item, item in recent, "" if item in recent else f"not from the last {window} days") for item in told
+    )
+    value: Value = "yes" if recent else "unknown" if missing else "no"
+    return Fact(
+        "liver_imaging_recent",
+        value,
+        NOT_SEARCHED if value == "unknown" else "",
+        lines + evidence_of(missing),
+        as_of="" if value == "unknown" else max((line.date for line in lines), default=""),
+        gaps=gaps_of(missing),
+    )
+
+
+def _is_within(when: When | None, window: int, case: Case) -> bool:
+    """Surely not older than so many days: a month or a year alone may be."""
+    return when is not None and (case.now.astimezone(UTC).date() - when.first.date()).days <= window
+
+
+def _line(item: LiverItem, counted: bool, why: str) -> Evidence:
+    return item.line._replace(counted=counted, why=f"{item.line.why}; {why}" if why else item.line.why)

@@ -46,13 +46,17 @@ def marked(case: Case, kind: str) -> tuple[Marked, ...]:
 
 def with_mark(case: Case, kind: str, wanted: Iterable[str]) -> tuple[Resource, ...]:
     """The resources of a type that carry one of the wanted marks; a name that ends with a dot is a beginning."""
-    names = tuple(wanted)
-    exact = frozenset(names)
-    starts = tuple(name for name in names if name.endswith("."))
+    found = marked(case, kind)
+    if not found:
+        return ()
+    names = frozenset(wanted)
+    starts = tuple([name for name in names if name.endswith(".")])
     return tuple(
-        resource
-        for resource, marks in marked(case, kind)
-        if not exact.isdisjoint(marks) or (starts and any(mark.startswith(starts) for mark in marks))
+        [
+            resource
+            for resource, marks in found
+            if not names.isdisjoint(marks) or (starts and any(mark.startswith(starts) for mark in marks))
+        ]
     )
 
 
@@ -61,13 +65,15 @@ def marks_in(resource: Resource, elements: Iterable[str], case: Case) -> frozens
     marks = _NONE
     for name in elements:
         if name in resource:
-            marks = marks | _marks_of(resource[name], case)
+            found = _marks_of(resource[name], case)
+            if found:
+                marks = marks | found
     return marks
 
 
 def _look(case: Case, kind: str, elements: tuple[str, ...]) -> tuple[Marked, ...]:
     found = []
-    for resource in case.record.of(kind):
+    for resource in case.record.by_type.get(kind, ()):
         marks = marks_in(resource, elements, case)
         if marks:
             found.append((resource, marks))

@@ -10,9 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from cds_service.facts.vocabulary import Vocabulary, concepts_of
+from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of
 from cds_service.fhir.shapes import Concept, as_list, as_object, as_text, read_concept
 from cds_service.fhir.source import Resource
+
+SYSTEMIC_DRUG = "systemic_anticancer_drug"
+SUPPORTIVE_DRUG = "supportive_drug"
+INTENSIVE_REGIMEN = "intensive_regimen"
+"""Order kinds of drugs and regimens."""
 
 AGENTS = frozenset(
     {
@@ -32,6 +37,11 @@ AGENTS = frozenset(
     }
 )
 """Value sets whose drugs trigger C1 (pathway C1, triggers)."""
+
+_INTENSIVE_NAME = "regimen.intensive"
+_BACKBONE = frozenset({"drug.fluorouracil", "drug.oxaliplatin"})
+_IRINOTECANS = frozenset({"drug.irinotecan", "drug.irinotecan_liposomal"})
+_INTENSIVE = _BACKBONE | _IRINOTECANS | {_INTENSIVE_NAME}
 
 SUPPORTIVE = frozenset({"drug.leucovorin"})
 """Modulators: they belong to a regimen and never make one (pathway 3.3)."""
@@ -87,7 +97,7 @@ def read_medication(resource: Resource, vocabulary: Vocabulary) -> MedicationUse
     coded = _drugs(vocabulary.coded(drug))
     worded = vocabulary.worded(drug)
     drugs = coded | _drugs(worded)
-    label = next((concept.label for concept in drug if concept.label), "")
+    label = label_of(drug)
     if AGENTS.isdisjoint(drugs) and SUPPORTIVE.isdisjoint(drugs):
         return MedicationUse(drugs, label, "none", False, "not an anticancer drug of this pathway")
     routes = _routes(resource, vocabulary, _named_routes(worded))
@@ -149,12 +159,19 @@ def _named_ingredient(value: object, holders: Iterable[Resource], vocabulary: Vo
     yield Concept((), as_text(node.get("display")))
 
 
+def makes_intensive(named: frozenset[str]) -> frozenset[str]:
+    """The names among those of all drugs ordered that make FOLFIRINOX or NALIRIFOX (F21, C12); none if they do not."""
+    ours = named & _INTENSIVE
+    agents_suffice = ours >= _BACKBONE and not ours.isdisjoint(_IRINOTECANS)
+    return ours if agents_suffice or _INTENSIVE_NAME in ours else frozenset()
+
+
 def _drugs(names: frozenset[str]) -> frozenset[str]:
-    return frozenset(name for name in names if name == "regimen" or name.startswith("drug."))
+    return frozenset([name for name in names if name == "regimen" or name.startswith(("drug.", "regimen."))])
 
 
 def _named_routes(names: frozenset[str]) -> frozenset[str]:
-    return frozenset(name for name in names if name.startswith("route."))
+    return frozenset([name for name in names if name.startswith("route.")])
 
 
 def _routes(resource: Resource, vocabulary: Vocabulary, from_name: frozenset[str]) -> frozenset[str]:
@@ -163,11 +180,11 @@ def _routes(resource: Resource, vocabulary: Vocabulary, from_name: frozenset[str
     A name that says "injection" tells the form: instructions to instil it into the bladder still tell the route.
     """
     dosages = [as_object(item) for name in ("dosageInstruction", "dosage") for item in as_list(resource.get(name))]
-    stated = _named_routes(vocabulary.both(read_concept(dosage.get("route")) for dosage in dosages))
+    stated = _named_routes(vocabulary.both([read_concept(dosage["route"]) for dosage in dosages if "route" in dosage]))
     if stated:
         return stated
     texts = [as_text(dosage.get(name)) for dosage in dosages for name in ("text", "patientInstruction")]
-    methods = vocabulary.worded(read_concept(dosage.get("method")) for dosage in dosages)
+    methods = vocabulary.worded([read_concept(dosage["method"]) for dosage in dosages if "method" in dosage])
     said = _named_routes(vocabulary.named(texts) | methods)
     return said if "route.intravesical" in said or not from_name else from_name
 

@@ -12,8 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cds_service.facts.biopsies import biopsy_of
-from cds_service.facts.medications import AGENTS, COUNSELLING, MedicationUse, read_medication, read_purpose
+from cds_service.facts.medications import (
+    INTENSIVE_REGIMEN,
+    SUPPORTIVE_DRUG,
+    SYSTEMIC_DRUG,
+    MedicationUse,
+    makes_intensive,
+    read_medication,
+)
+from cds_service.facts.services import read_regimen, read_service, source
 from cds_service.facts.vocabulary import Resolve, Vocabulary, concepts_of, label_of, says_not_to
 from cds_service.fhir.shapes import (
     as_list,
@@ -51,21 +58,21 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The orders of one call: every draft, those that the call is about, and what was odd about the selection."""
+    """The orders of one call: every draft, those that the call is about, and what was odd about the selection.
+
+    ``encounter_id`` is the bare id of the encounter in which the call was made, "" if it named none.
+    """
 
     hook: str
     drafts: tuple[Order, ...]
     selected: tuple[Order, ...]
     notes: tuple[str, ...] = ()
+    encounter_id: str = ""
 
     def of_kind(self, *kinds: str) -> tuple[Order, ...]:
         """The selected orders of any of the kinds."""
         return tuple(order for order in self.selected if order.kinds.intersection(kinds))
 
-
-SYSTEMIC_DRUG = "systemic_anticancer_drug"
-SUPPORTIVE_DRUG = "supportive_drug"
-LIVER_MRI = "liver_mri"
 
 _REQUESTS = frozenset(
     {
@@ -86,10 +93,6 @@ _REQUESTS = frozenset(
     }
 )
 _NOT_LIVE = frozenset({"cancelled", "canceled", "revoked", "stopped", "completed", "entered-in-error"})
-_CHEMOTHERAPY = frozenset({"regimen", "chemo_administration"})
-_OTHER_SERVICE = ("img.", "proc.", "lab.", "path.")
-_TREATMENT = "service.treatment"
-_INSTANTIATES = ("instantiatesCanonical", "instantiatesUri")
 
 
 def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
@@ -100,20 +103,31 @@ def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
     vocabulary = Vocabulary(terms, lexicon, _resolver(call))
     drafts: list[Order] = []
     named: dict[str, set[int]] = {}
-    seen: dict[str, int] = {}
+    seen: dict[str, dict[str, int]] = {}
+    firsts: dict[str, int] = {}
     for entry in call.drafts:
         resource = as_object(entry.resource)
         if as_text(resource.get("resourceType")) not in _REQUESTS:
             continue
         reference = type_and_id(resource) if as_text(resource.get("id")) else entry.full_url
-        # Compared as text: thousands of drafts cost no more than as many look-ups.
-        place = seen.setdefault(f"{reference} {json.dumps(resource, sort_keys=True)}", len(drafts))
+        place = firsts.setdefault(reference, len(drafts))
+        if place != len(drafts):
+            # Compared as text: thousands of drafts of one name cost no more than as many look-ups.
+            texts = seen.get(reference)
+            if texts is None:
+                texts = seen[reference] = {_as_text(drafts[place].resource): place}
+            place = texts.setdefault(_as_text(resource), len(drafts))
         if place == len(drafts):
             drafts.append(_classify(reference, resource, call, vocabulary))
         for name in _names(entry):
             named.setdefault(name, set()).add(place)
+    drafts = _with_regimens(drafts)
     selected, notes = _select(call.selections, drafts, named)
-    return Orders(call.hook, tuple(drafts), selected, notes)
+    return Orders(call.hook, tuple(drafts), selected, notes, call.encounter_id)
+
+
+def _as_text(resource: Resource) -> str:
+    return json.dumps(resource, sort_keys=True)
 
 
 def _classify(reference: str, resource: Resource, call: HookCall, vocabulary: Vocabulary) -> Order:
@@ -125,12 +139,15 @@ def _classify(reference: str, resource: Resource, call: HookCall, vocabulary: Vo
         use = read_medication(resource, vocabulary)
         kinds, concepts, label, why = _drug_kinds(use), use.concepts, use.label, _drug_why(use)
     elif resource.get("resourceType") == "ServiceRequest":
-        kinds, concepts, why = _service(resource, vocabulary)
+        kinds, concepts, why = read_service(resource, vocabulary)
+        label = label_of(concepts_of(resource, "code"))
+    elif resource.get("resourceType") == "RequestGroup":
+        kinds, concepts, why = read_regimen(resource, vocabulary)
         label = label_of(concepts_of(resource, "code"))
     else:
         label, why = "", "not a kind of order that this service reads"
-    not_live = _not_live(resource)
-    return Order(reference, resource, frozenset() if not_live else kinds, concepts, label, not_live or why)
+    ended = not_live(resource)
+    return Order(reference, resource, frozenset() if ended else kinds, concepts, label, ended or why)
 
 
 def _drug_kinds(use: MedicationUse) -> frozenset[str]:
@@ -143,57 +160,29 @@ def _drug_why(use: MedicationUse) -> str:
     if use.refusal:
         return use.refusal
     what = "systemic anticancer drug" if use.is_systemic else "supports a regimen, is no anticancer drug itself"
-    return f"{what}, {_source(use.by_name)}"
+    return f"{what}, {source(use.by_name)}"
 
 
-def _source(by_name: bool) -> str:
-    return "recognised by its name only" if by_name else "recognised by its code"
+def _with_regimens(drafts: Iterable[Order]) -> list[Order]:
+    """The drafts, those marked that together, or by their regimen's name, make an intensive regimen (F21)."""
+    known = list(drafts)
+    named = [order.concepts for order in known if SYSTEMIC_DRUG in order.kinds]
+    members = makes_intensive(frozenset[str]().union(*named)) if named else frozenset()
+    if not members:
+        return known
+    return [
+        _with_kind(order, INTENSIVE_REGIMEN)
+        if SYSTEMIC_DRUG in order.kinds and not members.isdisjoint(order.concepts)
+        else order
+        for order in known
+    ]
 
 
-def _service(resource: Resource, vocabulary: Vocabulary) -> tuple[frozenset[str], frozenset[str], str]:
-    """Kinds, concepts and reason of a ServiceRequest: a biopsy, a liver MRI, a regimen or chemotherapy."""
-    biopsy = biopsy_of(resource, vocabulary)
-    if biopsy.kinds:
-        return biopsy.kinds, biopsy.concepts, f"biopsy, {_source(biopsy.by_name)}"
-    what = concepts_of(resource, "code")
-    coded, worded = vocabulary.coded(what), vocabulary.worded(what)
-    names = coded | worded
-    details = _details(resource, vocabulary) if _TREATMENT in worded or not what else frozenset()
-    if "img.mri_abdomen_liver" in names:
-        return frozenset({LIVER_MRI}), names, f"MRI of the liver, {_source('img.mri_abdomen_liver' not in coded)}"
-    if _is_treatment(coded):
-        by_name = False
-    elif _is_other_service(names) or not (_is_named_treatment(worded) or _is_named_treatment(details)):
-        return frozenset(), names, "not a kind of order that this pathway advises on"
-    else:
-        by_name = True
-    if read_purpose(resource, vocabulary) == "other-cancer":
-        return frozenset(), names, "its reason names another cancer"
-    return frozenset({SYSTEMIC_DRUG}), names | details, f"chemotherapy, {_source(by_name)}"
+def _with_kind(order: Order, kind: str) -> Order:
+    return Order(order.reference, order.resource, order.kinds | {kind}, order.concepts, order.label, order.why)
 
 
-def _details(resource: Resource, vocabulary: Vocabulary) -> frozenset[str]:
-    """The drugs and regimens named by the details of an order, or by the plan that it instantiates."""
-    details = concepts_of(resource, "orderDetail")
-    plans = (as_text(plan) for name in _INSTANTIATES for plan in as_list(resource.get(name)))
-    found = vocabulary.both(details) | vocabulary.named(plans)
-    return frozenset(name for name in found if name in _CHEMOTHERAPY | AGENTS | {COUNSELLING})
-
-
-def _is_other_service(names: frozenset[str]) -> bool:
-    return any(name == COUNSELLING or name.startswith(_OTHER_SERVICE) for name in names)
-
-
-def _is_treatment(coded: frozenset[str]) -> bool:
-    return not (_CHEMOTHERAPY | AGENTS).isdisjoint(coded)
-
-
-def _is_named_treatment(worded: frozenset[str]) -> bool:
-    """A regimen or chemotherapy by name, or two agents: one drug in a service's name is often a test for that drug."""
-    return not _CHEMOTHERAPY.isdisjoint(worded) or len(AGENTS & worded) > 1
-
-
-def _not_live(resource: Resource) -> str:
+def not_live(resource: Resource) -> str:
     """Why nobody will act on an order, whatever it is for (pathway 3.3), or ""."""
     status = as_text(resource.get("status")).lower()
     if status in _NOT_LIVE:

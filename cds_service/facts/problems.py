@@ -49,7 +49,7 @@ class Problem:
 
     def coded_only_as(self, *allowed: str) -> bool:
         """Whether its code says nothing that we know, or nothing beyond these: then its words may be asked."""
-        return not {name for name in self.coded if name.startswith("cond.")} - set(allowed)
+        return all(name in allowed or not name.startswith("cond.") for name in self.coded)
 
 
 @once
@@ -62,7 +62,7 @@ def _read(resource: Resource, case: Case) -> Problem:
     words = vocabulary_of(case)
     concepts = concepts_of(resource, "code")
     sites = words.both(concepts_of(resource, "bodySite"))
-    clinical, verified = _status(resource, "clinicalStatus"), _status(resource, "verificationStatus")
+    clinical, verified = status_code(resource, "clinicalStatus"), status_code(resource, "verificationStatus")
     when = next((found for name in _DATES if (found := read_when(resource.get(name)))), None)
     void = ""
     if verified in _WITHDRAWN:
@@ -89,10 +89,10 @@ _DATES = ("onsetDateTime", "onsetPeriod", "recordedDate")
 
 def is_withdrawn(condition: Resource) -> bool:
     """Whether a Condition is refuted or entered in error: what it says was never so."""
-    return _status(condition, "verificationStatus") in _WITHDRAWN
+    return status_code(condition, "verificationStatus") in _WITHDRAWN
 
 
-def _status(resource: Resource, element: str) -> str:
+def status_code(resource: Resource, element: str) -> str:
     """The code of a status element, "" if it is absent."""
     for concept in concepts_of(resource, element):
         for coding in concept.codings:

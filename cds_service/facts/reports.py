@@ -25,6 +25,7 @@ from cds_service.fhir.shapes import (
 )
 from cds_service.fhir.source import Resource
 from cds_service.reading import Lexicon, html_to_text, read_liver, read_pathology
+from cds_service.reading.lexicon import MOST_REMEMBERED, digest_of
 from cds_service.reading.tokens import cut, flatten
 
 if TYPE_CHECKING:
@@ -116,8 +117,14 @@ def _is_idle(report: Resource, case: Case) -> bool:
 
 def is_idle_text(text: str, lexicon: Lexicon) -> bool:
     """Whether words name no examination, sample, tissue or stage of ours, and say nothing of the liver."""
-    names_ours = any(name.startswith(_OURS) for name in lexicon.names(text))
-    return not names_ours and read_liver(text, lexicon).state == "not-found"
+    key = digest_of(text)
+    known = lexicon.idle.get(key)
+    if known is None:
+        names_ours = any(name.startswith(_OURS) for name in lexicon.names(text))
+        known = not names_ours and read_liver(text, lexicon).state == "not-found"
+        if len(lexicon.idle) < MOST_REMEMBERED:
+            lexicon.idle[key] = known
+    return known
 
 
 @once_per_resource

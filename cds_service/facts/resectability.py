@@ -11,11 +11,12 @@ from cds_service.facts.liver_imaging import imaging_reports
 from cds_service.facts.marks import with_mark
 from cds_service.facts.problems import problems_of
 from cds_service.facts.registry import fact
-from cds_service.facts.reports import report_date, report_modality, report_status
+from cds_service.facts.reports import report_date, report_modality, report_status, report_text
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, notes_of, vocabulary_of
 from cds_service.fhir.shapes import When, as_list, as_object, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
+from cds_service.reading import read_resectability
 
 _SEARCHES = ("observations", "conditions", "carePlans", "reports")
 _STATES = ("resectable", "borderline", "locally_advanced", "metastatic")
@@ -59,7 +60,7 @@ def resectability(case: Case) -> Fact:
     fresh = [item for item in statements if item.rank > 0]
     best = max(((item.rank, _day(item)) for item in fresh), default=None)
     deciding = [item for item in fresh if (item.rank, _day(item)) == best]
-    lines = (*(replace(item.line, counted=item in deciding) for item in statements), *evidence_of(missing))
+    lines = (*(item.line._replace(counted=item in deciding) for item in statements), *evidence_of(missing))
     if deciding:
         states = {item.state for item in deciding}
         return Fact(
@@ -84,8 +85,8 @@ def _statements(case: Case) -> Iterator[_Statement]:
     words = vocabulary_of(case)
     yield from _observations(case, words)
     yield from _stages(case, words)
-    yield from _plans(case, words)
-    yield from _conclusions(case, words)
+    yield from _plans(case)
+    yield from _conclusions(case)
 
 
 def _aged(item: _Statement, case: Case) -> _Statement:
@@ -94,10 +95,10 @@ def _aged(item: _Statement, case: Case) -> _Statement:
         return item
     window = case.settings.resectability_window
     if item.when is None or item.when.is_older_than(window, case.now):
-        return replace(item, rank=-1, line=replace(item.line, why=f"not from the last {window} days"))
+        return replace(item, rank=-1, line=item.line._replace(why=f"not from the last {window} days"))
     therapy = case.fact("prior_systemic_therapy")
     if therapy.value == "yes" and _day(item) < therapy.as_of:
-        return replace(item, rank=-1, line=replace(item.line, why="from before systemic therapy"))
+        return replace(item, rank=-1, line=item.line._replace(why="from before systemic therapy"))
     return item
 
 
@@ -110,7 +111,7 @@ def _statement(rank: int, names: frozenset[str], when: When | None, line: Eviden
     if when is not None and when.is_future(case.now):
         why = "dated in the future"
     why = line.why or why
-    yield _Statement(0 if why else rank, states[0], when, replace(line, counted=False, why=why))
+    yield _Statement(0 if why else rank, states[0], when, line._replace(counted=False, why=why))
 
 
 def _line(resource: Resource, text: str, when: When | None, why: str = "") -> Evidence:
@@ -138,27 +139,35 @@ def _stages(case: Case, words: Vocabulary) -> Iterator[_Statement]:
         for stage in as_list(problem.resource.get("stage")):
             summary = concepts_of(as_object(stage), "summary")
             why = problem.void or ("" if problem.is_current else "past disease")
-            line = replace(problem.line(counted=False, why=why), text=label_of(summary), date=when.text if when else "")
+            line = problem.line(counted=False, why=why)._replace(text=label_of(summary), date=when.text if when else "")
             yield from _statement(_STAGED, words.worded(summary), when, line, case)
 
 
-def _plans(case: Case, words: Vocabulary) -> Iterator[_Statement]:
+def _plans(case: Case) -> Iterator[_Statement]:
+    """What the notes of a meeting call it, read as a report is: not what they hope for, ask or recall."""
     for plan in case.record.of("CarePlan"):
         texts = (as_text(plan.get("title")), as_text(plan.get("description")), *notes_of(plan))
         when = read_when(plan.get("created")) or read_when(plan.get("period"))
         why = "withdrawn" if as_text(plan.get("status")) in _WITHDRAWN else ""
         shown = next((text for text in texts if text), "")
-        yield from _statement(_PLANNED, words.named(texts), when, _line(plan, shown, when, why), case)
+        line = _line(plan, shown, when, why)
+        yield from _statement(_PLANNED, _read("\n\n".join(texts), case), when, line, case)
 
 
-def _conclusions(case: Case, words: Vocabulary) -> Iterator[_Statement]:
-    """The conclusion of a CT or MRI: about the vessels, never "metastatic", which imaging alone does not prove."""
+def _conclusions(case: Case) -> Iterator[_Statement]:
+    """What a CT or MRI calls it: about the vessels, never "metastatic", which imaging alone does not prove."""
     for report, newer in imaging_reports(case):
         if report_modality(report, case) not in {"ct", "mri"}:
             continue
-        names = words.named((as_text(report.get("conclusion")),)) - {"resectability.metastatic"}
+        names = _read(report_text(report, case).text, case) - {"resectability.metastatic"}
         when = report_date(report, case)
         why = "" if report_status(report) == "final" else "not final or withdrawn"
         why = "replaced by a newer version" if newer is not None else why
         line = _line(report, label_of(concepts_of(report, "code")), when, why)
         yield from _statement(_IMAGED, names, when, line, case)
+
+
+def _read(text: str, case: Case) -> frozenset[str]:
+    """The category that a longer text states, as a concept; none if it states none."""
+    state = read_resectability(text, case.lexicon).state.replace("-", "_")
+    return frozenset({f"resectability.{state}"} if state in _STATES else ())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from cds_service.facts.biopsies import biopsy_of, performed_when, reasons_in, sample_links
-from cds_service.facts.case import Case
+from cds_service.facts.case import Case, once
 from cds_service.facts.fact import Evidence
 from cds_service.facts.marks import marks_in
-from cds_service.facts.pathology_reports import PathologyFinding
+from cds_service.facts.pathology_reports import PathologyFinding, pathology_findings
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, vocabulary_of
 from cds_service.fhir.shapes import When, as_object, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
@@ -35,7 +35,8 @@ class Sample:
     line: Evidence
 
 
-def unreported_samples(case: Case, findings: Iterable[PathologyFinding]) -> tuple[Sample, ...]:
+@once
+def unreported_samples(case: Case) -> tuple[Sample, ...]:
     """Completed biopsies that may bear on this cancer, and tissue specimens, that no pathology in the data belongs to.
 
     A specimen that belongs to a listed biopsy is not listed again.
@@ -43,7 +44,9 @@ def unreported_samples(case: Case, findings: Iterable[PathologyFinding]) -> tupl
     taken = tuple(_taken(case))
     links = [sample_links(resource, case) for resource, _, _, _ in taken]
     reports = [
-        (finding, sample_links(finding.resource, case)) for finding in findings if finding.state not in _NOT_REPORTS
+        (finding, sample_links(finding.resource, case))
+        for finding in pathology_findings(case)
+        if finding.state not in _NOT_REPORTS
     ]
     every = frozenset().union(*links)
     free = [finding for finding, tied in reports if not tied & every and not finding.molecular]

@@ -30,12 +30,12 @@ def unfinished(case: Case, keys: Iterable[str], *, pathology_suffices: bool = Fa
 
 def gaps_of(searches: Iterable[Search]) -> tuple[str, ...]:
     """One clause ``<search>: <problem>`` for each unfinished search."""
-    return tuple(f"{search.key}: {_problem(search)}" for search in searches)
+    return tuple([f"{search.key}: {_problem(search)}" for search in searches])
 
 
 def evidence_of(searches: Iterable[Search]) -> tuple[Evidence, ...]:
     """One evidence line for each unfinished search."""
-    return tuple(Evidence("", search.key, counted=False, why=_problem(search)) for search in searches)
+    return tuple([Evidence("", search.key, counted=False, why=_problem(search)) for search in searches])
 
 
 def _problem(search: Search) -> str:

@@ -16,6 +16,7 @@ Origin = Literal["pancreas", "elsewhere", ""]
 _LIVER = "cond.liver_metastasis"
 _UNSITED = ("cond.metastasis_any_site", "cond.metastasis_from_pancreas")
 _PANCREAS = frozenset({"cond.pancreas_primary", "cond.history_pancreas_primary", "cond.pancreas_neuroendocrine"})
+_OURS = _PANCREAS | {"cond.metastasis_from_pancreas"}
 _OTHER = frozenset({"cond.other_malignancy", "cond.other_primary_to_pancreas", "cond.history_other_primary"})
 OF_THE_LIVER_ITSELF = frozenset({"cancer.biliary"})
 """Cancers that the official title of a liver metastasis seems to name ("... of liver and intrahepatic bile duct")."""
@@ -26,7 +27,7 @@ _LINKS = ("related-primary-cancer-condition", "condition-related")
 
 def says_liver_metastasis(problem: Problem) -> Literal["coded", "name-only", ""]:
     """How a Condition states a metastasis in the liver: by code (with body site), in words only, or not at all ("")."""
-    if _LIVER in problem.coded or (problem.coded & set(_UNSITED) and "site.liver" in problem.sites):
+    if _LIVER in problem.coded or (not problem.coded.isdisjoint(_UNSITED) and "site.liver" in problem.sites):
         return "coded"
     by_name = _LIVER in problem.named and problem.coded_only_as(
         "cond.pancreas_primary", "cond.other_metastasis", "cond.peritoneal_metastasis", *_UNSITED
@@ -49,7 +50,12 @@ def origin_of(problem: Problem, case: Case) -> Origin:
                 known |= words.both(words.follow(target, problem.resource, "code"))
             elif not is_withdrawn(found):
                 known |= words.both(concepts_of(found, "code"))
-    if known & (_PANCREAS | {"cond.metastasis_from_pancreas"}):
+    if known & _OURS:
         return "pancreas"
-    named = {name for name in known if name.startswith("cancer.")}
-    return "elsewhere" if known & _OTHER or named - OF_THE_LIVER_ITSELF else ""
+    return "elsewhere" if named_elsewhere(known) else ""
+
+
+def named_elsewhere(names: frozenset[str]) -> bool:
+    """Whether the names are of another cancer, and not of that of the pancreas."""
+    cancers = {name for name in names if name.startswith("cancer.")}
+    return names.isdisjoint(_OURS) and bool(names & _OTHER or cancers - OF_THE_LIVER_ITSELF)

@@ -2,7 +2,8 @@
 
 Value sets are FHIR R4 ValueSet files (``cards/value-sets/<name>.json``); how systems are spelled and codes
 compared stands beside them in ``code-systems.yaml``. Everything is indexed at load: a question is a few
-dictionary look-ups. A coding without system, or of a system that is not listed, belongs to nothing.
+dictionary look-ups. A coding without system, or of a system that is not listed, belongs to nothing. A site adds codes
+of its own (``extended``), in systems of ours or of its own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from cds_service.errors import ContentError
 from cds_service.fhir.shapes import Concept
 
 SYSTEMS_FILE = "code-systems.yaml"
+OID = "urn:oid:"
+"""How the URI of a code system begins that has an OID for a name."""
 _NONE: frozenset[str] = frozenset()
 MOST_REMEMBERED = 20_000
 """Codes whose answer is kept, so that a stranger's codes cannot fill the memory."""
@@ -48,6 +51,15 @@ class CodeSystem:
         if self.compares_letters:
             return code.replace(".", "").replace(" ", "").upper()
         return code.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCode:
+    """A code that a site adds to the value set ``name``. ``system`` is a URI; OIDs are written ``urn:oid:...``."""
+
+    name: str
+    system: str
+    code: str
 
 
 @dataclass(slots=True)
@@ -92,10 +104,32 @@ class _SharedIndex:
         return self.index.names(code) if shared else _NONE
 
 
+@dataclass(frozen=True, slots=True)
+class _ExtendedIndex:
+    """An index and the codes that a site adds to it; the index itself stays as it is."""
+
+    index: _Index | _SharedIndex
+    added: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def system(self) -> CodeSystem:
+        return self.index.system
+
+    @property
+    def displays(self) -> dict[str, str]:
+        return self.index.displays
+
+    def names(self, code: str) -> frozenset[str]:
+        return self.index.names(code) | self.added.get(self.system.comparable(code), _NONE)
+
+
+_AnyIndex = _Index | _SharedIndex | _ExtendedIndex
+
+
 class Terminology:
     """Every value set, indexed by code system and code. Built by ``load_terminology``; never changes."""
 
-    def __init__(self, names: frozenset[str], indexes: Mapping[str, _Index | _SharedIndex]) -> None:
+    def __init__(self, names: frozenset[str], indexes: Mapping[str, _AnyIndex]) -> None:
         self._names = names
         self._indexes = indexes
         self._memory: dict[tuple[str, str], frozenset[str]] = {}
@@ -129,8 +163,47 @@ class Terminology:
         index = self._index(system)
         return index.displays.get(index.system.comparable(code), "") if index else ""
 
-    def _index(self, system: str) -> _Index | _SharedIndex | None:
+    def system(self, uri: str) -> CodeSystem | None:
+        """The code system of an accepted spelling, None for a system that no value set knows."""
+        index = self._index(uri)
+        return index.system if index else None
+
+    def systems(self) -> Mapping[str, CodeSystem]:
+        """Every accepted spelling of a system, with its system."""
+        return {uri: index.system for uri, index in self._indexes.items()}
+
+    def short_names(self) -> Mapping[str, str]:
+        """The preferred URI of each of our systems, by its name in ``code-systems.yaml``."""
+        return {system.key: system.uris[0] for system in self.systems().values()}
+
+    def extended(self, codes: Iterable[LocalCode]) -> Terminology:
+        """The same with the codes of a site; a system that is not ours compares exactly."""
+        indexes: dict[str, _AnyIndex] = dict(self._indexes)
+        added: list[str] = []
+        for local in codes:
+            found = indexes.get(local.system)
+            if not isinstance(found, _ExtendedIndex):
+                base = found or _Index(_local_system(local.system))
+                spellings = [uri for uri, index in indexes.items() if index is base or _is_same_share(index, base)]
+                found = _ExtendedIndex(base)
+                indexes.update(dict.fromkeys(spellings or base.system.uris, found))
+            _insert(found.added, found.system.comparable(local.code), local.name)
+            added.append(local.name)
+        return Terminology(self._names.union(added), indexes)
+
+    def _index(self, system: str) -> _AnyIndex | None:
         return self._indexes.get(system) or self._indexes.get(system.partition("|")[0].strip())
+
+
+def _is_same_share(index: _AnyIndex, base: _AnyIndex) -> bool:
+    """Whether both are views of one system for another: each spelling of the other has a view of its own."""
+    return isinstance(index, _SharedIndex) and isinstance(base, _SharedIndex) and index.index is base.index
+
+
+def _local_system(uri: str) -> CodeSystem:
+    """A system of a site. Clients write an OID with and without ``urn:oid:``."""
+    uris = (uri, uri.removeprefix(OID)) if uri.startswith(OID) else (uri,)
+    return CodeSystem(uri, uri, uris, False, False, "none", _NONE, "")
 
 
 def load_terminology(directory: Path) -> Terminology:

@@ -21,7 +21,7 @@ from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.timeline import first_pancreatic_evidence
 from cds_service.fhir.shapes import When
 
-_TISSUE_SEARCHES = ("conditions", "reports", "documents", "observations", "procedures", "specimens", "carePlans")
+TISSUE_SEARCHES = ("conditions", "reports", "documents", "observations", "procedures", "specimens", "carePlans")
 _PENDING_SEARCHES = ("reports", "procedures", "specimens")
 
 PENDING = "pending"
@@ -86,23 +86,23 @@ class _Item:
         "unknown:conflict",
         "unknown:stale",
     ),
-    searches=_TISSUE_SEARCHES,
+    searches=TISSUE_SEARCHES,
 )
 def tissue_confirmation(case: Case) -> Fact:
     """Final cytology or histology that establishes malignancy compatible with this pancreatic cancer.
 
-    ``as_of`` is the date of the latest deciding item; ``label`` the other primary when there is one.
+    ``as_of`` is the date of the latest deciding item; ``label`` the site of confirming tissue, or the other
+    primary when there is one.
     """
     findings = pathology_findings(case)
     since = _since(case)
     items = [_of_finding(finding, since, case) for finding in findings]
     items += [_Item(WEAK if line.counted else "", None, line, quality=DECLARED) for line in declared_tissue(case)]
     items += [
-        _Item(PENDING if sample.is_recent else "", sample.when, sample.line)
-        for sample in unreported_samples(case, findings)
+        _Item(PENDING if sample.is_recent else "", sample.when, sample.line) for sample in unreported_samples(case)
     ]
     items = _with_conflicts(items)
-    missing = unfinished(case, _TISSUE_SEARCHES, pathology_suffices=True)
+    missing = unfinished(case, TISSUE_SEARCHES, pathology_suffices=True)
     for standing, (value, reason) in _PRECEDENCE.items():
         deciding = [item for item in items if item.standing == standing]
         if deciding and (standing in _DESPITE_GAPS or not missing):
@@ -137,8 +137,7 @@ def pathology_pending(case: Case) -> Fact:
     since = _since(case)
     items = [_of_finding(finding, since, case) for finding in findings if finding.state == PENDING]
     items += [
-        _Item(PENDING if sample.is_recent else "", sample.when, sample.line)
-        for sample in unreported_samples(case, findings)
+        _Item(PENDING if sample.is_recent else "", sample.when, sample.line) for sample in unreported_samples(case)
     ]
     missing = unfinished(case, _PENDING_SEARCHES, pathology_suffices=True)
     answers: tuple[tuple[str, Value, str], ...] = ((PENDING, "yes", ""), (UNINTERPRETABLE, "unknown", UNINTERPRETABLE))
@@ -245,7 +244,7 @@ def _item(finding: PathologyFinding, standing: str, why: str) -> _Item:
         standing,
         shown,
         line,
-        finding.label,
+        finding.site if standing == CONFIRMED and finding.site != "other" else finding.label,
         finding.source,
         _specimen_keys(finding),
         finding.state in _DENIALS,
@@ -253,7 +252,7 @@ def _item(finding: PathologyFinding, standing: str, why: str) -> _Item:
 
 
 def _because(item: _Item, why: str) -> _Item:
-    return replace(item, line=replace(item.line, why=why))
+    return replace(item, line=item.line._replace(why=why))
 
 
 def _specimen_keys(finding: PathologyFinding) -> frozenset[str]:
@@ -285,12 +284,12 @@ def _contested(item: _Item) -> _Item:
 
 
 def _latest(items: Iterable[_Item]) -> _Item:
-    """The item with the latest date; undated ones rank oldest (general rule 4)."""
-    known = list(items)
+    """The item with the latest date; undated ones rank oldest (general rule 4). Of one day, order says nothing."""
+    known = sorted(items, key=lambda item: item.line)
     dated = [(item.when.last, item) for item in known if item.when is not None]
     return max(dated, key=lambda pair: pair[0])[1] if dated else known[0]
 
 
 def _lines(items: Iterable[_Item], standing: str) -> tuple[Evidence, ...]:
     """The lines of all items; only those of the deciding standing count."""
-    return tuple(replace(item.line, counted=bool(standing) and item.standing == standing) for item in items)
+    return tuple(item.line._replace(counted=bool(standing) and item.standing == standing) for item in items)

@@ -52,7 +52,10 @@ def superseded(resources: Iterable[Resource], case: Case) -> Mapping[int, Resour
     a correction replaces what was issued before it, and a final report its preliminary ones. Two final
     reports without a correction both stand: whether they agree is a question for the fact.
     """
-    versions = tuple(_version(item, place, case) for place, item in enumerate(resources))
+    items = tuple(resources)
+    if len(items) < 2:  # noqa: PLR2004 (what stands alone has no other version)
+        return {}
+    versions = tuple(_version(item, place, case) for place, item in enumerate(items))
     alike: dict[str, list[_Version]] = {}
     for version in versions:
         for key in version.keys | version.replaced:

@@ -24,6 +24,7 @@ _NONE: frozenset[str] = frozenset()
 # A widespread record system marks problems of a Hierarchical Condition Category with "(HCC)", which is no liver cancer;
 # and what an apostrophe cuts off ("women's 1 a day") is no drug called S-1.
 _NOTATION = re.compile(r"\((?:[A-Z]{2,4}[/-])?HCC\)|(?<=\w)['\u2019]s\b", re.IGNORECASE)
+_APOSTROPHES = ("'", "\u2019")
 Resolve = Callable[[str, Resource], Resource | None]
 """Finds what a literal reference names; the second argument is the resource that holds the reference."""
 
@@ -39,22 +40,24 @@ class Vocabulary:
     def coded(self, concepts: Iterable[Concept]) -> frozenset[str]:
         """The value sets that any coding of the concepts belongs to."""
         found = _NONE
-        for concept in concepts:
-            for system, code, _ in concept.codings:
-                found = found | self.terms.concepts_of_code(system, code)
+        concepts_of_code = self.terms.concepts_of_code
+        for codings, _ in concepts:
+            for system, code, _ in codings:
+                found = found | concepts_of_code(system, code)
         return found
 
     def named(self, texts: Iterable[str]) -> frozenset[str]:
         """The names that the lexicon recognises in short texts, notations apart."""
         found = _NONE
+        names = self.lexicon.names
         for text in texts:
             if text:
-                found = found | self.lexicon.names(plain(text))
+                found = found | names(plain(text))
         return found
 
     def worded(self, concepts: Iterable[Concept]) -> frozenset[str]:
         """The names that the lexicon recognises in the text and displays of concepts."""
-        return self.named(name for concept in concepts for name in concept.names)
+        return self.named([name for concept in concepts for name in concept.names])
 
     def both(self, concepts: Iterable[Concept]) -> frozenset[str]:
         """Coded and worded together, where it does not matter which."""
@@ -83,12 +86,13 @@ def concepts_of(resource: Resource, *elements: str) -> tuple[Concept, ...]:
     """The CodeableConcepts in the named elements of a resource, each by itself."""
     if len(elements) == 1:
         return read_concepts(resource.get(elements[0]))
-    return tuple(concept for name in elements for concept in read_concepts(resource.get(name)))
+    return tuple([concept for name in elements if name in resource for concept in read_concepts(resource[name])])
 
 
 def plain(text: str) -> str:
     """A text without notations that read like words of ours: risk-adjustment marks and possessive endings."""
-    return _NOTATION.sub("", text)
+    has_apostrophe = _APOSTROPHES[0] in text or _APOSTROPHES[1] in text
+    return _NOTATION.sub("", text) if has_apostrophe or "(" in text else text
 
 
 def says_not_to(resource: Resource) -> bool:
@@ -104,4 +108,7 @@ def notes_of(resource: Resource) -> tuple[str, ...]:
 
 def label_of(concepts: Iterable[Concept]) -> str:
     """The first name that any of the concepts carries, "" if none does."""
-    return next((concept.label for concept in concepts if concept.label), "")
+    for concept in concepts:
+        if label := concept.label:
+            return label
+    return ""

@@ -38,7 +38,7 @@ class _Seen:
 
 def read_attempt(text: str, lexicon: Lexicon) -> AttemptReading:
     """The reading of one procedure note; never raises, whatever the text."""
-    document = read_document(text, lexicon.spelling, lexicon.headings, lexicon.abbreviations)
+    document = read_document(text, lexicon.spelling, lexicon.headings, lexicon.abbreviations, technique=True)
     if document.truncated:
         return AttemptReading("uninterpretable", truncated=True)
     found: list[_Seen] = []
@@ -83,11 +83,19 @@ def _decide(document: Document, found: Sequence[_Seen], everywhere: Sequence[Mat
     for seen in (sampled, first("stopped"), first("seen")):
         if seen is not None and unseen is None:
             return answer("not-failed", seen)
+    if other is not None and "biopsy" not in named and first("not-sampled") is None:
+        return answer("not-failed", other)  # an examination of the abdomen, with its other organs
     return AttemptReading("uninterpretable")
 
 
 def _unseen(found: Sequence[_Seen]) -> _Seen | None:
-    return next((seen for seen in found if seen.match.kind == "unseen"), None)
+    """Where the lesion was not seen; "no haematoma seen" is said of something else."""
+    for seen in found:
+        if seen.match.kind == "unseen":
+            about = {other.match.kind for other in found if other.sentence is seen.sentence}
+            if "aftermath" not in about or "target" in about:
+                return seen
+    return None
 
 
 def _sampled(found: Sequence[_Seen]) -> _Seen | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cds_service.reading.outline import Outline, Section, Stretch
+from cds_service.reading.outline import CONTEXTS, Outline, Section, Stretch
 from cds_service.reading.phrases import PhraseIndex
 from cds_service.reading.tokens import cut, flatten, span_of
 
@@ -21,6 +21,7 @@ QUOTE = 120
 
 FROZEN, BODY, CONCLUSION, ADDENDUM = 0, 1, 2, 3
 
+_TECHNIQUE = frozenset({"technique"})
 _LIST_MARKS = "-*\u2022\u00b7>#\u2013\u2014\u25cf\u25aa[\u2610\u2611\u2612\u25a1"
 _NUMBER_MARKS = ".)"
 _LEADING_MARK = 3
@@ -35,7 +36,8 @@ class Sentence:
     """The words ``start`` to ``end`` (not included) of a document, and how much they weigh.
 
     ``rank`` is FROZEN, BODY, CONCLUSION or ADDENDUM; ``opens`` tells that a line, list item or part begins here;
-    ``revised`` that it stands in a correction, which replaces the original.
+    ``revised`` that it stands in a correction, which replaces the original; ``technique`` that it tells how the
+    examination was done.
     """
 
     start: int
@@ -43,6 +45,7 @@ class Sentence:
     rank: int
     opens: bool
     revised: bool = False
+    technique: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,17 @@ class Document:
 
 
 def read_document(
-    text: str, spelling: Mapping[str, str], headings: PhraseIndex, abbreviations: frozenset[str]
+    text: str,
+    spelling: Mapping[str, str],
+    headings: PhraseIndex,
+    abbreviations: frozenset[str],
+    *,
+    technique: bool = False,
 ) -> Document:
-    """Cut a report into weighed sentences; never raises, whatever the text."""
+    """Cut a report into weighed sentences; never raises, whatever the text.
+
+    ``technique``: how the examination was done is wanted too, as body; else it is left out like any context.
+    """
     lines = text[:MAX_CHARACTERS].replace("\r", "\n").split("\n")
     truncated = len(text) > MAX_CHARACTERS or len(lines) > MAX_LINES
     kept = "\n".join(lines[:MAX_LINES])
@@ -91,7 +102,8 @@ def read_document(
         return Document(text, flat, (), (), True, 0)
     outline = Outline(words, frozenset(opens), headings, abbreviations)
     outline.run()
-    sentences, too_many = _weigh(outline.stretches, outline.sections)
+    contexts = CONTEXTS - _TECHNIQUE if technique else CONTEXTS
+    sentences, too_many = _weigh(outline.stretches, outline.sections, contexts)
     ends = [place for place in opens if place > 0] + [stretch.end for stretch in outline.stretches[:1]]
     title_end = min(ends, default=0)
     return Document(text, flat, words, sentences, truncated or too_many, title_end)
@@ -112,18 +124,20 @@ def _begins_on_purpose(previous: str, line: str, width: int) -> bool:
     return len(before) + 1 + len(word) <= width - width // 10
 
 
-def _weigh(stretches: Sequence[Stretch], sections: Sequence[Section]) -> tuple[tuple[Sentence, ...], bool]:
+def _weigh(
+    stretches: Sequence[Stretch], sections: Sequence[Section], contexts: frozenset[str]
+) -> tuple[tuple[Sentence, ...], bool]:
     """Sentences with their rank, those of context sections left out; and whether there were too many words."""
-    ranks = _ranks(sections, stretches)
+    ranks = _ranks(sections, stretches, contexts)
     revised = _revised(sections)
-    headed = any(section.kind not in ("context", "frozen") for section in sections[1:])
+    headed = any(section.kind not in contexts and section.kind != "frozen" for section in sections[1:])
     out: list[Sentence] = []
     total, left, section_now = 0, False, -1
     for start, end, number, opens in stretches:
         section, rank = sections[number], ranks[number]
         if number != section_now:
             section_now, left = number, False
-        elif not headed and section.kind == "context" and not section.alone and (section.inline or opens):
+        elif not headed and section.kind in contexts and not section.alone and (section.inline or opens):
             left = True  # no heading will end this history or request: it ends with its line, an inline one at once
         if left:
             rank = BODY
@@ -132,11 +146,11 @@ def _weigh(stretches: Sequence[Stretch], sections: Sequence[Section]) -> tuple[t
         total += end - start
         if total > MAX_WORDS:
             return tuple(out), True
-        out.append(Sentence(start, end, rank, opens, revised[number]))
+        out.append(Sentence(start, end, rank, opens, revised[number], section.kind in _TECHNIQUE))
     return tuple(out), False
 
 
-def _ranks(sections: Sequence[Section], stretches: Sequence[Stretch]) -> list[int | None]:
+def _ranks(sections: Sequence[Section], stretches: Sequence[Stretch], contexts: frozenset[str]) -> list[int | None]:
     """The rank of each section, None for a context."""
     lengths = [0] * len(sections)
     for stretch in stretches:
@@ -149,7 +163,7 @@ def _ranks(sections: Sequence[Section], stretches: Sequence[Stretch]) -> list[in
         elif kind == "original" or (kind == "conclusion" and not settled):
             amended = False
         settled = settled or (kind in ("body", "conclusion", "original") and lengths[number] > _TITLE and not amended)
-        if kind == "context":
+        if kind in contexts:
             out.append(None)
         elif amended:
             out.append(ADDENDUM)

@@ -18,7 +18,9 @@ from cds_service.reading.names import Names, load_names
 from cds_service.reading.phrases import PhraseIndex
 from cds_service.reading.tokens import split_phrase
 
-SECTION_KINDS = frozenset({"context", "frozen", "body", "conclusion", "addendum", "revised", "original", "label"})
+SECTION_KINDS = frozenset(
+    {"context", "technique", "frozen", "body", "conclusion", "addendum", "revised", "original", "label"}
+)
 """See ``outline``."""
 EFFECTS = (
     "negated",
@@ -43,15 +45,43 @@ PATHOLOGY_KINDS = frozenset(
 )
 LIVER_KINDS = frozenset(
     {"metastasis", "lesion", "benign", "clear", "small", "vague", "unassessed", "unchanged-only", "liver", "abdomen"}
-    | {"elsewhere", "segment", "several", "little", "diffuse", "suspect-lesion", "finding", "all-over", "void"}
+    | {
+        "elsewhere",
+        "segment",
+        "several",
+        "little",
+        "diffuse",
+        "suspect-lesion",
+        "finding",
+        "all-over",
+        "void",
+        "negated",
+    }
+)
+RESECTABILITY_KINDS = frozenset(
+    {"resectable", "borderline", "borderline-bare", "locally-advanced", "unresectable", "metastatic", "spread", "nodal"}
+    | {"vessel", "own", "tumour", "other", "now", "was", "became", "frame"}
+    | {"neutral", "consistent", "negated", "suspected", "aside", "boundary"}
+)
+PROTOCOL_KINDS = frozenset(
+    {"protocol", "pancreatic-phase", "late-arterial", "portal", "several-phases", "one-phase", "plain", "enhanced"}
+    | {"pancreas", "done", "ct", "elsewhere", "neutral", "negated", "suspected", "aside", "boundary"}
 )
 ATTEMPT_KINDS = frozenset(
     {"unseen", "seen", "sampled", "not-sampled", "random", "stopped", "biopsy", "ultrasound", "liver", "other-organ"}
-    | {"target", "no-intervention", "converted", "earlier"}
+    | {"target", "no-intervention", "converted", "earlier", "aftermath"}
 )
 _LONGEST_DISPLAY = 80
 MOST_REMEMBERED = 20_000
-_FILES = {"pathology": PATHOLOGY_KINDS, "liver-imaging": LIVER_KINDS, "attempt": ATTEMPT_KINDS}
+_FILES = {
+    "pathology": PATHOLOGY_KINDS,
+    "liver-imaging": LIVER_KINDS,
+    "attempt": ATTEMPT_KINDS,
+    "resectability": RESECTABILITY_KINDS,
+    "protocol-ct": PROTOCOL_KINDS,
+}
+_OWN_FIRST = frozenset({"resectability", "protocol-ct"})
+"""Files with modifiers of their own, which stand before the shared ones."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +94,13 @@ class Lexicon:
     pathology: PhraseIndex
     liver: PhraseIndex
     attempt: PhraseIndex
+    resectability: PhraseIndex
+    protocol_ct: PhraseIndex
     naming: Names
     readings: dict[tuple[str, bytes], Any] = field(default_factory=dict, repr=False, compare=False)
     """What was read in texts, by reader and digest (see ``memory``)."""
+    idle: dict[bytes, bool] = field(default_factory=dict, repr=False, compare=False)
+    """Which texts were found to be about nothing of ours, by digest (see ``facts.reports``)."""
     _memory: dict[str | bytes, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
     def names(self, text: str) -> frozenset[str]:
@@ -94,22 +128,34 @@ def load_lexicon(directory: Path) -> Lexicon:
     spelling = _load_spelling(directory / "spelling.yaml")
     sections = _mapping(directory / "sections.yaml", {"abbreviations": None, **dict.fromkeys(SECTION_KINDS)})
     modifiers = _mapping(directory / "modifiers.yaml", {"fillers": None, **dict.fromkeys(MODIFIER_KINDS)})
-    fillers = frozenset(word for word, _ in _phrases(modifiers.pop("fillers"), directory / "modifiers.yaml"))
-    abbreviations = frozenset(word for word, _ in _phrases(sections.pop("abbreviations"), directory / "sections.yaml"))
+    fillers = frozenset(word for word, _ in _phrases(modifiers["fillers"], directory / "modifiers.yaml"))
+    abbreviations = frozenset(word for word, _ in _phrases(sections["abbreviations"], directory / "sections.yaml"))
     _check_directions(modifiers, directory / "modifiers.yaml")
     headings = PhraseIndex()
+    modifiers = {kind: content for kind, content in modifiers.items() if kind != "fillers"}
+    sections = {kind: content for kind, content in sections.items() if kind != "abbreviations"}
     _enter(headings, sections, directory / "sections.yaml", spelling)
     indexes = {}
     for name, kinds in _FILES.items():
         index = PhraseIndex(fillers)
-        if name != "attempt":
+        if name not in _OWN_FIRST and name != "attempt":
             _enter(index, modifiers, directory / "modifiers.yaml", spelling)
         path = directory / f"{name}.yaml"
         _enter(index, _mapping(path, dict.fromkeys(kinds)), path, spelling)
+        if name in _OWN_FIRST:
+            _enter(index, modifiers, directory / "modifiers.yaml", spelling, yields=True)
         indexes[name] = index
     naming = load_names(directory / "names.yaml", spelling)
     return Lexicon(
-        spelling, abbreviations, headings, indexes["pathology"], indexes["liver-imaging"], indexes["attempt"], naming
+        spelling,
+        abbreviations,
+        headings,
+        pathology=indexes["pathology"],
+        liver=indexes["liver-imaging"],
+        attempt=indexes["attempt"],
+        resectability=indexes["resectability"],
+        protocol_ct=indexes["protocol-ct"],
+        naming=naming,
     )
 
 
@@ -147,13 +193,16 @@ def _check_directions(modifiers: Mapping[str, Any], path: Path) -> None:
             raise ContentError(where, f"{kind} may have only {', '.join(sorted(DIRECTIONS))}")
 
 
-def _enter(index: PhraseIndex, node: Mapping[str, Any], path: Path, spelling: Mapping[str, str]) -> None:
+def _enter(
+    index: PhraseIndex, node: Mapping[str, Any], path: Path, spelling: Mapping[str, str], *, yields: bool = False
+) -> None:
+    """Enter the phrases of one file; one that stands already is a slip, or ``yields`` to what stands."""
     for kind, content in node.items():
         labelled = content.items() if isinstance(content, dict) else [("", content)]
         for label, phrases in labelled:
             for phrase, where in _phrases(phrases, path):
                 held = index.add(split_phrase(phrase, spelling), kind, label)
-                if held is not None:
+                if held is not None and not yields:
                     place = ", ".join(part for part in held if part)
                     raise ContentError(where, f"{phrase!r} stands already under {place}: keep one")
 

@@ -146,6 +146,8 @@ def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions, *, 
             if regions.of(each) == ELSEWHERE:
                 out = [(name, focus) for name, focus in out if name != "no-new"]
             continue
+        if _renamed(words, each, judged):
+            continue
         name = _name(each, regions, tiny, vague, benign)
         if not name and denied and each.match.kind == "benign" and regions.of(each) == OPEN:
             name = "absent-open" if _harmless(each.effects) == "absent" else ""
@@ -158,6 +160,19 @@ def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions, *, 
     return out
 
 
+def _renamed(words: Sequence[str], each: Judged, judged: Sequence[Judged]) -> bool:
+    """Whether lesions once read "as metastases" get a benign name later in the sentence."""
+    start = each.match.start
+    return (
+        each.match.kind == "metastasis"
+        and _AS in words[max(start - _CALLED, 0) : start]
+        and any(
+            other.match.kind == "benign" and other.match.start > start and "negated" not in other.effects
+            for other in judged
+        )
+    )
+
+
 def _benign(judged: Sequence[Judged], regions: Regions) -> bool:
     """Whether the sentence calls a liver lesion benign, or probably benign."""
     return any(
@@ -167,6 +182,8 @@ def _benign(judged: Sequence[Judged], regions: Regions) -> bool:
 
 _NEWS = frozenset({"metastasis", "lesion", "suspect-lesion"})
 _AFTER = 8
+_AS = "as"
+_CALLED = 3
 _OWN = frozenset({"lesion", "suspect-lesion", "segment", "liver", "elsewhere", "several", "benign"})
 """What shows that a sentence speaks of something else than the lesion of the sentence before."""
 _SET_ASIDE = frozenset({"negated", "aside"})

@@ -37,6 +37,12 @@ class Names:
     not_after: Mapping[str, frozenset[str]]
     spelling: Mapping[str, str]
 
+    @property
+    def concepts(self) -> frozenset[str]:
+        """Every concept that can be named."""
+        named = {name for names in self.groups.values() for name in names} | {name for name, _ in self.together}
+        return frozenset(name for name in named if not name.startswith(_PART))
+
     def read(self, text: str) -> frozenset[str]:
         """All concepts named in ``text``; of a very long text only the beginning is read."""
         out: set[str] = set()
@@ -48,7 +54,9 @@ class Names:
             for name, parts in self.together:
                 if parts <= found.keys():
                     found.setdefault(name, min(found[part] for part in parts))
-            blocked = {match.kind: match.start for match in self.blockers.find_all(words)}
+            blocked: dict[str, int] = {}
+            for match in self.blockers.find_all(words):  # in order: a second "no" does not take back the first
+                blocked.setdefault(match.kind, match.start)
             out.update(name for name in found if not name.startswith(_PART) and not self._blocks(name, found, blocked))
         return frozenset(out)
 

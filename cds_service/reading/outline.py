@@ -3,7 +3,8 @@
 A heading is a phrase of ``sections.yaml`` at the beginning of a line or sentence, followed by a colon, a dash or the
 end of the line. Kinds:
 
-    context     history, indication, request, technique, comparison, gross: never a finding (decision 23)
+    context     history, indication, request, comparison, gross: never a finding (decision 23)
+    technique   how the examination was done: read only by who asks for that, else a context
     frozen      frozen section, on-site reading, preliminary diagnosis: yields to the final one (decision 22)
     body        findings, microscopic text, comment
     conclusion  final diagnosis, impression, conclusion
@@ -28,7 +29,8 @@ _MARKS = frozenset("-*\u2022\u00b7>#\u2013\u2014\u25cf\u25aa()[]")
 _DASHES = frozenset("-\u2013\u2014")
 _TAIL = 12
 _LABEL_TAIL = 9
-_WITH_TAIL = frozenset({"context", "frozen", "addendum", "revised", "original", "label"})
+CONTEXTS = frozenset({"context", "technique"})
+_WITH_TAIL = frozenset({*CONTEXTS, "frozen", "addendum", "revised", "original", "label"})
 _SETTLED = frozenset({"body", "conclusion"})
 
 
@@ -97,7 +99,7 @@ class Outline:
             if match is None:
                 return here
             content = self._content_after(match, fresh)
-            if content < 0 or (match.kind == "label" and self.sections[-1].kind != "context"):
+            if content < 0 or (match.kind == "label" and self.sections[-1].kind not in CONTEXTS):
                 return here
             if match.kind == "label":
                 self.sections.append(Section("body", not fresh))

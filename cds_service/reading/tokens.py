@@ -13,12 +13,15 @@ from itertools import islice
 
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
 _JOINER = re.compile(r"(?<=[^\W_])[-\u2010\u2011'\u2019](?=[^\W_])")
-_QUERY = re.compile(r"\?(?=[^\W_])|(?m:^\?(?= ))|(?<=[:;,(] )\?(?= )")
+_QUERY = re.compile(r"\?(?=[^\W_])|(?m:^\?(?= ))|(?<=[:;,(] )\?(?= )|(?<=\s)\?(?= [a-z])")
 _EMPTY_BOX = re.compile(r"\[[ _\xa0]?\]|\([ _\xa0]?\)|\u25a1")
 _LEFT_OPEN = re.compile(r"(?<=:)__|(?<=: )__")
 _INNER_STOP = re.compile(r"(?<![a-z])\.(?=[^\s])|\.(?=[^\sA-Z])|(?<=\d),(?=\d)")
 
 
+_NOT_SHORT = "t"
+_CONTRACTED = {f"{verb}n": verb for verb in ("is", "are", "was", "were", "do", "does", "did", "has", "have", "had")}
+_CONTRACTED |= {f"{verb}n": verb for verb in ("could", "would", "should")} | {"can": "can", "won": "will"}
 QUERY = "\u00bf"
 """Stands for a question mark before a word ("?metastasis"), which asks; one after a word ends a question."""
 EMPTY_BOX = "\u2610"
@@ -37,8 +40,13 @@ def flatten(text: str) -> str:
 
 
 def cut(flat: str, spelling: Mapping[str, str]) -> list[str]:
-    """The tokens of a flattened text, in the spelling that the lexicon uses."""
-    return [spelling.get(token, token) for token in _TOKEN.findall(flat)]
+    """The tokens of a flattened text, in the spelling that the lexicon uses; "isn't" is "is not"."""
+    out = [spelling.get(token, token) for token in _TOKEN.findall(flat)]
+    if _NOT_SHORT in out:
+        for place in range(1, len(out)):
+            if out[place] == _NOT_SHORT and out[place - 1] in _CONTRACTED:
+                out[place - 1 : place + 1] = _CONTRACTED[out[place - 1]], "not"
+    return out
 
 
 def split_phrase(phrase: str, spelling: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Measures the report readers on labelled texts: confusion matrices, rates, and the failures one may look at.
 
-A directory holds one YAML file per set. Each text has ``id``, ``question`` (pathology, liver, attempt),
-``expect`` and ``text``. ``tuning`` and ``spent`` are development sets (``spent`` was the first frozen half, until it
-failed its measurement): their failures are listed. Every other file, ``frozen`` above all, is there to measure with,
-so of it only numbers are ever shown.
+A directory holds one YAML file per set. Each text has ``id``, ``question`` (pathology, liver, attempt,
+resectability, protocol-ct), ``expect`` and ``text``. ``tuning``, ``tuning-2`` and ``spent`` are development sets
+(``spent`` was the first frozen half, until it failed its measurement): their failures are listed. Every other file,
+``frozen`` and ``frozen-2`` above all, is there to measure with, so of it only numbers are ever shown.
 """
 
 from __future__ import annotations
@@ -15,18 +15,40 @@ from typing import Any
 
 from cds_service.content_files import line_of, read_yaml
 from cds_service.errors import ContentError
-from cds_service.reading import Lexicon, read_attempt, read_liver, read_pathology
+from cds_service.reading import (
+    Lexicon,
+    read_attempt,
+    read_liver,
+    read_pathology,
+    read_protocol_ct,
+    read_resectability,
+)
 
-DEVELOPMENT = ("tuning", "spent")
+DEVELOPMENT = ("tuning", "tuning-2", "spent")
 """The sets that rules may be written on, so that their failures may be seen."""
-UNREAD = "uninterpretable"
-POSITIVE = {"pathology": "confirmed", "liver": "definite", "attempt": "failed-visibility"}
-"""Per question the state that must never be read without being there."""
+UNREAD = {
+    "pathology": "uninterpretable",
+    "liver": "uninterpretable",
+    "attempt": "uninterpretable",
+    "resectability": "not-stated",
+    "protocol-ct": "not-stated",
+}
+"""Per question the state of a text that tells nothing, or that could not be read."""
+POSITIVE = {
+    "pathology": ("confirmed",),
+    "liver": ("definite",),
+    "attempt": ("failed-visibility",),
+    "resectability": ("resectable", "borderline"),
+    "protocol-ct": ("yes",),
+}
+"""Per question the states that must never be read without being there."""
 _SAME = {"absent-hedged": "absent"}
 _READERS: Mapping[str, Callable[[str, Lexicon], str]] = {
     "pathology": lambda text, lexicon: read_pathology(text, lexicon).state,
     "liver": lambda text, lexicon: read_liver(text, lexicon).state,
     "attempt": lambda text, lexicon: read_attempt(text, lexicon).state,
+    "resectability": lambda text, lexicon: read_resectability(text, lexicon).state,
+    "protocol-ct": lambda text, lexicon: read_protocol_ct(text, lexicon).state,
 }
 
 
@@ -59,23 +81,24 @@ class Matrix:
 
     @property
     def wrongly_positive(self) -> int:
-        """Texts read as the state that must never be read wrongly (``POSITIVE``), though labelled otherwise."""
+        """Texts read as a state that must never be read wrongly (``POSITIVE``), though labelled otherwise."""
         positive = POSITIVE[self.question]
-        return sum(count for (expect, read), count in self.counts.items() if read == positive != expect)
+        return sum(count for (expect, read), count in self.counts.items() if read in positive and read != expect)
 
     @property
     def recall(self) -> float:
         """The share, 0 to 1, of the texts labelled positive that were read so; 1 if there are none."""
         positive = POSITIVE[self.question]
-        labelled = sum(count for (expect, _), count in self.counts.items() if expect == positive)
-        return self.counts.get((positive, positive), 0) / labelled if labelled else 1.0
+        labelled = sum(count for (expect, _), count in self.counts.items() if expect in positive)
+        return sum(self.counts.get((state, state), 0) for state in positive) / labelled if labelled else 1.0
 
     @property
     def unread(self) -> float:
-        """The share, 0 to 1, of texts that do hold a statement and were read as uninterpretable."""
-        telling = [(read, count) for (expect, read), count in self.counts.items() if expect != UNREAD]
+        """The share, 0 to 1, of texts that do hold a statement and were read as telling none (``UNREAD``)."""
+        unread = UNREAD[self.question]
+        telling = [(read, count) for (expect, read), count in self.counts.items() if expect != unread]
         total = sum(count for _, count in telling)
-        return sum(count for read, count in telling if read == UNREAD) / total if total else 0.0
+        return sum(count for read, count in telling if read == unread) / total if total else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +153,8 @@ def read_set(path: Path) -> tuple[LabelledText, ...]:
         if entry["id"] in seen:
             raise ContentError(where, "this id stands twice")
         seen.add(entry["id"])
-        out.append(LabelledText(*(str(entry[key]) for key in _KEYS)))
+        expect = _SAME.get(str(entry["expect"]), str(entry["expect"]))
+        out.append(LabelledText(entry["id"], entry["question"], expect, entry["text"]))
     return tuple(out)
 
 
@@ -165,10 +189,10 @@ def format_matrix(name: str, matrix: Matrix) -> str:
     for row in rows:
         cells = (str(matrix.counts.get((row, column), 0)).rjust(len(column)) for column in columns)
         lines.append(f"  {row.ljust(width)}  " + "  ".join(cells))
-    positive = POSITIVE[matrix.question]
+    positive = " or ".join(POSITIVE[matrix.question])
     lines.append(
         f"  wrongly {positive}: {matrix.wrongly_positive}; {positive} recall: {matrix.recall:.1%};"
-        f" uninterpretable though telling: {matrix.unread:.1%}"
+        f" {UNREAD[matrix.question]} though telling: {matrix.unread:.1%}"
     )
     return "\n".join(lines)
 

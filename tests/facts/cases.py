@@ -13,6 +13,7 @@ from cds_service.content_files import find_cards
 from cds_service.facts.case import Case
 from cds_service.facts.fact import Evidence, Fact
 from cds_service.facts.orders import read_orders
+from cds_service.facts.regimen_table import RegimenTable, load_regimens
 from cds_service.facts.settings import Settings, load_settings
 from cds_service.facts.terminology import Terminology, load_terminology
 from cds_service.fhir.source import Answer, Completeness, Entry
@@ -73,6 +74,12 @@ def settings() -> Settings:
     return load_settings(find_cards() / "pancreatic-liver-metastases" / "settings.yaml")
 
 
+@cache
+def regimens() -> RegimenTable:
+    """The shipped table of regimens."""
+    return load_regimens(find_cards() / "pancreatic-liver-metastases" / "regimens.yaml", terms(), lexicon())
+
+
 def make_case(
     *resources: Json,
     searches: Mapping[str, Completeness] | None = None,
@@ -102,6 +109,7 @@ def make_case(
         terms(),
         lexicon(),
         replace(settings(), **changed_settings),
+        regimens(),
         now,
     )
 

@@ -383,3 +383,78 @@ def test_a_newer_request_ends_a_refusal(newer: Json, state: str) -> None:
 
 def test_a_newer_request_ends_no_standing_contraindication() -> None:
     assert declined(flag(UNSAFE, start=days_ago(10)), request()).state == "yes"
+
+
+# ---- C2: a biopsy of the liver under another guidance than plain ultrasound
+
+CT_GUIDED = coded("http://loinc.org", "69097-4")
+US_GUIDED = coded("http://loinc.org", "44170-9")
+
+
+def draft(code: Json, ident: str = "d1", **more: Any) -> Json:
+    return {"resourceType": "ServiceRequest", "id": ident, "status": "draft", "intent": "order", "code": code} | more
+
+
+def guided(*resources: Json, **options: Any) -> Fact:
+    return make_case(*resources, **options).fact("guided_biopsy_requested")
+
+
+@pytest.mark.parametrize(
+    ("item", "state"),
+    [
+        pytest.param(request(CT_GUIDED), "yes", id="ct-by-code"),
+        pytest.param(request(named("CT-guided liver biopsy")), "yes", id="ct-by-name"),
+        pytest.param(request(named("CEUS guided liver biopsy")), "yes", id="contrast-ultrasound"),
+        pytest.param(request(named("Fusion guided liver biopsy")), "yes", id="fusion"),
+        pytest.param(request(named("MRI guided liver biopsy")), "yes", id="mri"),
+        pytest.param(request(named("Laparoscopic liver biopsy")), "yes", id="laparoscopic"),
+        pytest.param(request(orderDetail=[named("CT guided")]), "yes", id="in-the-order-detail"),
+        pytest.param(request(), "no", id="guidance-not-stated"),
+        pytest.param(request(US_GUIDED), "no", id="plain-ultrasound"),
+        pytest.param(request(named("US or CT guided liver biopsy")), "no", id="choice-left-open"),
+        pytest.param(request(named("EUS guided liver biopsy")), "no", id="endoscopic"),
+        pytest.param(request(named("CT-guided pancreas biopsy")), "no", id="pancreas"),
+        pytest.param(request(named("CT-guided kidney biopsy")), "no", id="kidney"),
+        pytest.param(request(CT_GUIDED, status="revoked"), "no", id="revoked"),
+        pytest.param(request(CT_GUIDED, doNotPerform=True), "no", id="not-to-do"),
+        pytest.param(request(CT_GUIDED, date=days_ago(60)), "yes", id="last-day"),
+        pytest.param(request(CT_GUIDED, date=days_ago(61)), "unknown:stale", id="past-the-window"),
+        pytest.param(appointment(serviceType=[named("CT guided liver biopsy")]), "yes", id="booked"),
+        pytest.param(appointment(), "no", id="booked-without-guidance"),
+        pytest.param(appointment(serviceType=[CT_GUIDED], status="cancelled"), "no", id="booking-cancelled"),
+        pytest.param(request() | {"code": 7}, "no", id="junk"),
+    ],
+)
+def test_guided_biopsy_requested(item: Json, state: str) -> None:
+    assert guided(item).state == state
+
+
+@pytest.mark.parametrize(
+    ("drafts", "state"),
+    [
+        pytest.param((draft(US_GUIDED),), "no", id="the-ultrasound-order-itself"),
+        pytest.param((draft(US_GUIDED), draft(CT_GUIDED, "d2")), "yes", id="other-draft"),
+        pytest.param((draft(US_GUIDED), draft(CT_GUIDED, "d2", status="revoked")), "no", id="other-draft-revoked"),
+        pytest.param((draft(named("CT-guided pancreas biopsy")),), "no", id="pancreas"),
+    ],
+)
+def test_guided_biopsy_among_the_drafts_selected_or_not(drafts: tuple[Json, ...], state: str) -> None:
+    assert guided(drafts=drafts, selections=("ServiceRequest/d1",)).state == state
+
+
+def test_tissue_taken_since_fulfils_a_guided_request() -> None:
+    fact = guided(request(CT_GUIDED), procedure(date=days_ago(3)))
+    assert (fact.state, line(fact, "ServiceRequest/s1").why) == ("no", "already carried out")
+
+
+@pytest.mark.parametrize("key", ASKED)
+@pytest.mark.parametrize("how", BROKEN)
+def test_guided_biopsy_with_a_search_unfinished(key: str, how: Completeness) -> None:
+    gaps = (f"{key}: was {how.value}",)
+    for resources, state in (
+        ((), "unknown:not-searched"),
+        ((request(CT_GUIDED, date=days_ago(90)),), "unknown:not-searched"),
+        ((request(CT_GUIDED),), "yes"),
+    ):
+        fact = guided(*resources, searches={key: how})
+        assert (fact.state, fact.gaps) == (state, gaps)

@@ -335,21 +335,40 @@ def test_pathology_stands_in_for_reports_where_categories_are_reliable() -> None
     [
         pytest.param([], "no", "", id="nothing"),
         pytest.param([pancreatic_cancer(), liver_metastasis()], "no", "", id="this-cancer-and-its-metastasis"),
-        pytest.param([condition(coded(ICD, "C50.919"), onsetDateTime="2018-06-14")], "yes", "breast 2018", id="breast"),
-        pytest.param([condition(coded(ICD, "C50.919"), clinical="resolved")], "yes", "breast", id="resolved"),
         pytest.param(
-            [condition(coded(ICD, "C18.7", "Malignant neoplasm of sigmoid colon"))], "yes", "colorectal", id="prefix"
+            [condition(coded(ICD, "C50.919"), onsetDateTime="2018-06-14")],
+            "yes:likely-source",
+            "breast 2018",
+            id="breast",
         ),
-        pytest.param([condition(coded(ICD, "C34.1"))], "yes", "C34.1", id="cancer-that-nobody-names"),
-        pytest.param([condition(coded(ICD, "Z85.3"))], "yes", "breast", id="history-code"),
+        pytest.param(
+            [condition(coded(ICD, "C50.919"), clinical="resolved")], "yes:likely-source", "breast", id="resolved"
+        ),
+        pytest.param(
+            [condition(coded(ICD, "C18.7", "Malignant neoplasm of sigmoid colon"))],
+            "yes:likely-source",
+            "colorectal",
+            id="prefix",
+        ),
+        pytest.param([condition(coded(ICD, "C34.1"))], "yes:likely-source", "C34.1", id="cancer-that-nobody-names"),
+        pytest.param([condition(coded(ICD, "Z85.3"))], "yes:likely-source", "breast", id="history-code"),
         pytest.param([condition(coded(ICD, "Z85.07"))], "no", "", id="history-of-this-cancer"),
         pytest.param(
             [condition(coded(ICD, "C61", "Malignant neoplasm of prostate"))],
-            "yes",
+            "yes:other-site",
             "prostate",
             id="code-outside-the-value-sets",
         ),
-        pytest.param([condition(named("Breast cancer 2009"))], "yes", "breast", id="name-only"),
+        pytest.param([condition(coded(ICD, "Z85.9"))], "yes:other-site", "Z85.9", id="history-without-a-site"),
+        pytest.param([condition(coded(ICD, "Z85.528"))], "yes:likely-source", "kidney", id="history-of-kidney"),
+        pytest.param([condition(named("Carcinoma of ovary"))], "yes:likely-source", "ovary", id="ovary"),
+        pytest.param(
+            [condition(named("Prostate cancer"), "a"), condition(named("Melanoma"), "b")],
+            "yes:likely-source",
+            "prostate, melanoma",
+            id="one-of-two-is-likely",
+        ),
+        pytest.param([condition(named("Breast cancer 2009"))], "yes:likely-source", "breast", id="name-only"),
         pytest.param([condition(named("Family history of breast cancer"))], "no", "", id="family-history"),
         pytest.param([condition(named("Basal cell carcinoma of nose"))], "no", "", id="basal-cell"),
         pytest.param([condition(named("Ductal carcinoma in situ of breast"))], "no", "", id="in-situ"),
@@ -361,7 +380,7 @@ def test_pathology_stands_in_for_reports_where_categories_are_reliable() -> None
         pytest.param([condition(coded(ICD, "C50.919"), verified="differential")], "no", "", id="differential"),
         pytest.param(
             [pathology("Liver, biopsy: metastatic colorectal adenocarcinoma.", date="2026-02-20")],
-            "yes",
+            "yes:likely-source",
             "colorectal 2026",
             id="pathology",
         ),
@@ -408,7 +427,7 @@ def test_other_primary_history_with_a_search_unfinished(key: str, how: Completen
     searches = {key: how}
     assert make_case(searches=searches).fact("other_primary_history").state == "unknown:not-searched"
     found = make_case(condition(coded(ICD, "C50.919")), searches=searches).fact("other_primary_history")
-    assert (found.state, found.gaps) == ("yes", (f"{key}: was {how.value}",))
+    assert (found.state, found.gaps) == ("yes:likely-source", (f"{key}: was {how.value}",))
 
 
 # ---- Age
@@ -487,7 +506,7 @@ def test_titles_of_a_liver_metastasis_do_not_mislead(code: Json) -> None:
 @pytest.mark.parametrize("code", [*titled("cond.other_primary_to_pancreas"), *titled("cond.history_other_primary")])
 def test_titles_of_other_cancers_do_not_mislead(code: Json) -> None:
     case = make_case(condition(code))
-    assert case.fact("other_primary_history").state == "yes"
+    assert case.fact("other_primary_history").value == "yes"
     assert case.fact("pancreatic_cancer").state == "no"
     assert case.fact("excluded_histology").state == "no"
     assert case.fact("liver_metastases").state == "unknown:not-found"
@@ -544,8 +563,8 @@ def test_lymphoma_counts_where_it_bears_on_this_cancer(site: str, state: str) ->
         (coded(ICD, "Z15.01", "Genetic susceptibility to malignant neoplasm of breast"), "no", None),
         (named("Prostate cancer screening"), "no", None),
         (named("At risk for breast cancer"), "no", None),
-        (named("High-risk prostate cancer"), "yes", True),
-        (coded(ICD, "C21.0", "Malignant neoplasm of anus, unspecified"), "yes", True),
+        (named("High-risk prostate cancer"), "yes:other-site", True),
+        (coded(ICD, "C21.0", "Malignant neoplasm of anus, unspecified"), "yes:other-site", True),
         (coded(ICD, "C26.9", "Unclear entry"), "no", False),
         (named("Adenocarcinoma of pancreas invading duodenum"), "no", None),
     ],
@@ -565,7 +584,8 @@ def test_an_unknown_code_that_never_was_is_not_listed(verified: str) -> None:
 @pytest.mark.parametrize(
     ("text", "state"),
     [
-        ("Lung, biopsy: adenocarcinoma.", "yes"),
+        ("Lung, biopsy: adenocarcinoma.", "yes:likely-source"),
+        ("Prostate, biopsy: adenocarcinoma.", "yes:other-site"),
         ("Lung, biopsy: adenocarcinoma, consistent with pancreatic primary.", "no"),
         ("Lung, biopsy: metastatic adenocarcinoma.", "no"),
         ("Pancreas, biopsy: adenocarcinoma.", "no"),

@@ -144,6 +144,12 @@ def egfr(value: object, ident: str = "e1", date: str = days_ago(3), status: str 
     }
 
 
+def egfr_text(text: str) -> Json:
+    out = egfr(0) | {"valueString": text}
+    del out["valueQuantity"]
+    return out
+
+
 def procedure(name: str, status: str = "completed", **more: Any) -> Json:
     return {"resourceType": "Procedure", "id": "p1", "status": status, "code": named(name)} | more
 
@@ -194,6 +200,9 @@ PACEMAKER = condition(named("Cardiac pacemaker in situ"))
         pytest.param([egfr("20")], "no", None, id="value-as-text"),
         pytest.param([egfr(20, unit="")], "yes:contrast-only", 20, id="no-unit"),
         pytest.param([egfr(20, unit="%")], "no", None, id="another-unit"),
+        pytest.param([egfr_text(">60 mL/min/1.73m2")], "no", 60, id="text"),
+        pytest.param([egfr_text("<15 mL/min/1.73m2")], "yes:contrast-only", 15, id="low-as-text"),
+        pytest.param([egfr_text("15")], "no", None, id="text-without-unit"),
         pytest.param([egfr(20, status="preliminary")], "no", None, id="egfr-not-final"),
         pytest.param([egfr(20, date=days_ago(-9))], "no", None, id="egfr-ahead"),
         pytest.param([egfr(20, "a", days_ago(90)), egfr(80, "b")], "no", 80, id="latest-counts"),

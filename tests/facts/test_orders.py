@@ -22,6 +22,7 @@ ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 LOINC = "http://loinc.org"
 
 SYSTEMIC = frozenset({"systemic_anticancer_drug"})
+INTENSIVE = SYSTEMIC | {"intensive_regimen"}
 SUPPORTIVE = frozenset({"supportive_drug"})
 NONE: frozenset[str] = frozenset()
 
@@ -102,7 +103,7 @@ FLUOROURACIL = coded(RXNORM, "4492")
         pytest.param(coded(ATC, "L01BC53"), SYSTEMIC, id="s1"),
         pytest.param(coded(ATC, "L01XE03"), SYSTEMIC, id="erlotinib-legacy-atc"),
         pytest.param(coded(ATC, "L01XK01"), SYSTEMIC, id="olaparib"),
-        pytest.param(coded(SNOMED, "870250004"), SYSTEMIC, id="folfirinox-as-medication"),
+        pytest.param(coded(SNOMED, "870250004"), INTENSIVE, id="folfirinox-as-medication"),
         pytest.param(coded(RXNORM, "6313"), SUPPORTIVE, id="leucovorin-alone"),
         pytest.param(coded(RXNORM, "877015"), SUPPORTIVE, id="levoleucovorin-alone"),
         pytest.param(coded(RXNORM, "632"), NONE, id="mitomycin"),
@@ -113,7 +114,7 @@ FLUOROURACIL = coded(RXNORM, "4492")
         pytest.param(coded(SNOMED, "12574"), NONE, id="code-of-another-system"),
         pytest.param({"text": "gemcitabine 1000 mg/m2 IV"}, SYSTEMIC, id="name-only"),
         pytest.param({"text": "Abraxane"}, SYSTEMIC, id="brand-nab-paclitaxel"),
-        pytest.param({"text": "mFOLFIRINOX"}, SYSTEMIC, id="regimen-by-name"),
+        pytest.param({"text": "mFOLFIRINOX"}, INTENSIVE, id="regimen-by-name"),
         pytest.param({"text": "Metformin 500 mg"}, NONE, id="name-of-another-drug"),
         pytest.param("capecitabine", SYSTEMIC, id="bare-string"),
         pytest.param([coded(RXNORM, "194000")], SYSTEMIC, id="concept-in-a-list"),
@@ -262,6 +263,17 @@ def test_the_prefetch_entry_that_is_meant_is_found_among_others() -> None:
     assert one(drug(medicationReference={"reference": "Medication/none"}), prefetch={"m": bundle}).kinds == NONE
 
 
+def test_every_order_of_a_call_finds_its_medication_in_the_prefetch() -> None:
+    drugs = {"one": GEMCITABINE, "two": coded(RXNORM, "6809")}
+    bundle = {
+        "entry": [
+            {"resource": {"resourceType": "Medication", "id": name, "code": code}} for name, code in drugs.items()
+        ]
+    }
+    drafts = [drug(ident=name, medicationReference={"reference": f"Medication/{name}"}) for name in drugs]
+    assert [order.kinds for order in read(*drafts, prefetch={"m": bundle}).drafts] == [SYSTEMIC, NONE]
+
+
 def test_reason_of_another_patient_is_not_used() -> None:
     theirs = {"resourceType": "Condition", "id": "c1", "code": BREAST, "subject": {"reference": "Patient/p2"}}
     order = one(drug(GEMCITABINE, reasonReference=[{"reference": "Condition/c1"}]), prefetch={"c": theirs})
@@ -368,11 +380,13 @@ def test_subject_by_full_url(ident: str, kinds: frozenset[str]) -> None:
         pytest.param(service(coded(SNOMED, "870249004")), SYSTEMIC, id="folfiri-regimen"),
         pytest.param(service(coded(SNOMED, "367336001")), SYSTEMIC, id="chemotherapy"),
         pytest.param(service(coded(HCPCS, "J9201")), SYSTEMIC, id="drug-code-as-service"),
-        pytest.param(service({"text": "FOLFIRINOX cycle 1"}), SYSTEMIC, id="regimen-by-name"),
+        pytest.param(service({"text": "FOLFIRINOX cycle 1"}), INTENSIVE, id="regimen-by-name"),
         pytest.param(service({"text": "Gemcitabine + nab-paclitaxel"}), SYSTEMIC, id="two-agents-by-name"),
         pytest.param(service({"text": "DPYD genotype before fluorouracil"}), NONE, id="test-that-names-a-drug"),
         pytest.param(
-            service({"text": "CT abdomen with contrast, on FOLFIRINOX"}), NONE, id="scan-that-names-a-regimen"
+            service({"text": "CT abdomen with contrast, on FOLFIRINOX"}),
+            {"abdominal_ct"},
+            id="scan-that-names-a-regimen",
         ),
         pytest.param(service(coded(SNOMED, "870249004"), reasonCode=[BREAST]), NONE, id="regimen-for-another-cancer"),
         pytest.param(service(coded(SNOMED, "86259008")), {"liver_biopsy"}, id="liver-biopsy"),
@@ -472,6 +486,7 @@ def test_two_versions_and_two_nameless_orders_are_not_repeats() -> None:
     changed = A | {"status": "active"}
     nameless = {key: value for key, value in A.items() if key != "id"}
     assert len(read(A, changed).drafts) == 2
+    assert len(read(A, changed, A, changed).drafts) == 2
     assert len(read(nameless, nameless, full_urls=("urn:uuid:1", "urn:uuid:2")).drafts) == 2
 
 
@@ -509,13 +524,13 @@ PLAN = "https://example.org/PlanDefinition/mfolfirinox-cycle-1|2"
 @pytest.mark.parametrize(
     ("resource", "kinds"),
     [
-        pytest.param(service({"text": "Chemotherapy"}, orderDetail=FOLFIRINOX), SYSTEMIC, id="regimen-as-detail"),
+        pytest.param(service({"text": "Chemotherapy"}, orderDetail=FOLFIRINOX), INTENSIVE, id="regimen-as-detail"),
         pytest.param(
-            service({"text": "Oncology treatment plan"}, orderDetail=FOLFIRINOX), SYSTEMIC, id="plan-with-detail"
+            service({"text": "Oncology treatment plan"}, orderDetail=FOLFIRINOX), INTENSIVE, id="plan-with-detail"
         ),
-        pytest.param(service({"text": "Chemotherapy"}, instantiatesCanonical=[PLAN]), SYSTEMIC, id="canonical"),
-        pytest.param(service({"text": "Chemotherapy"}, instantiatesUri=PLAN), SYSTEMIC, id="uri"),
-        pytest.param(service({}, instantiatesUri=[PLAN]) | {"code": None}, SYSTEMIC, id="plan-alone"),
+        pytest.param(service({"text": "Chemotherapy"}, instantiatesCanonical=[PLAN]), INTENSIVE, id="canonical"),
+        pytest.param(service({"text": "Chemotherapy"}, instantiatesUri=PLAN), INTENSIVE, id="uri"),
+        pytest.param(service({}, instantiatesUri=[PLAN]) | {"code": None}, INTENSIVE, id="plan-alone"),
         pytest.param(service({"text": "Chemotherapy"}), NONE, id="no-drug-named"),
         pytest.param(service({"text": "Complete blood count"}, instantiatesUri=[PLAN]), NONE, id="test-of-a-plan"),
         pytest.param(service({"text": "DPYD genotype"}, orderDetail=FOLFIRINOX), NONE, id="test-before-a-drug"),
@@ -565,3 +580,83 @@ def test_ingredient_by_reference(item: Json, kinds: frozenset[str]) -> None:
     substance = {"resourceType": "Medication", "id": "drug", "code": coded(ATC, "L01BC05")}
     order = drug(contained=[mixture(item), substance], medicationReference={"reference": "#mix"})
     assert one(order).kinds == kinds
+
+
+OXALIPLATIN, IRINOTECAN = coded(RXNORM, "32592"), coded(RXNORM, "51499")
+LIPOSOMAL = coded(HCPCS, "J9205")
+LEUCOVORIN = coded(RXNORM, "6313")
+
+
+def kinds_of(*medications: Json, **more: Any) -> dict[str, frozenset[str]]:
+    drafts = [drug(medication, f"m{at}") for at, medication in enumerate(medications)]
+    return {order.reference: order.kinds for order in read(*drafts, **more).drafts}
+
+
+@pytest.mark.parametrize("irinotecan", [IRINOTECAN, LIPOSOMAL], ids=["folfirinox", "nalirifox"])
+def test_drafts_that_together_make_an_intensive_regimen_carry_its_kind(irinotecan: Json) -> None:
+    found = kinds_of(OXALIPLATIN, irinotecan, FLUOROURACIL, LEUCOVORIN, GEMCITABINE)
+    assert list(found.values()) == [INTENSIVE, INTENSIVE, INTENSIVE, SUPPORTIVE, SYSTEMIC]
+
+
+@pytest.mark.parametrize(
+    "medications",
+    [
+        pytest.param((OXALIPLATIN, FLUOROURACIL, LEUCOVORIN), id="folfox"),
+        pytest.param((IRINOTECAN, FLUOROURACIL), id="folfiri"),
+        pytest.param((IRINOTECAN, OXALIPLATIN), id="without-fluorouracil"),
+        pytest.param((IRINOTECAN, OXALIPLATIN, coded(RXNORM, "194000")), id="capecitabine-instead"),
+    ],
+)
+def test_a_part_of_it_is_no_intensive_regimen(medications: tuple[Json, ...]) -> None:
+    assert not any("intensive_regimen" in kinds for kinds in kinds_of(*medications).values())
+
+
+def test_the_kind_stands_also_where_only_one_of_the_drafts_is_selected() -> None:
+    drafts = [drug(OXALIPLATIN, "a"), drug(IRINOTECAN, "b"), drug(FLUOROURACIL, "c")]
+    orders = read(*drafts, selections=("MedicationRequest/a",))
+    assert [order.reference for order in orders.of_kind("intensive_regimen")] == ["MedicationRequest/a"]
+
+
+@pytest.mark.parametrize(
+    "third",
+    [
+        pytest.param(drug(FLUOROURACIL, "c", status="cancelled"), id="cancelled"),
+        pytest.param(drug(FLUOROURACIL, "c", doNotPerform=True), id="not-to-be-done"),
+        pytest.param(drug(FLUOROURACIL, "c", dosageInstruction=[{"route": {"text": "Topical"}}]), id="cream"),
+        pytest.param(drug(FLUOROURACIL, "c", subject={"reference": "Patient/p2"}), id="another-patient"),
+        pytest.param(drug(FLUOROURACIL, "c", reasonCode=[coded(ICD, "C50.919")]), id="another-cancer"),
+    ],
+)
+def test_what_is_no_order_of_ours_completes_no_regimen(third: Json) -> None:
+    orders = read(drug(OXALIPLATIN, "a"), drug(IRINOTECAN, "b"), third)
+    assert not any("intensive_regimen" in order.kinds for order in orders.drafts)
+
+
+def test_the_name_of_the_regimen_marks_the_drafts_beside_it() -> None:
+    orders = read(service({"text": "mFOLFIRINOX"}), drug(OXALIPLATIN, "a"), drug(GEMCITABINE, "b"))
+    assert [order.kinds for order in orders.drafts] == [INTENSIVE, INTENSIVE, SYSTEMIC]
+
+
+@pytest.mark.parametrize(
+    ("resource", "kinds"),
+    [
+        pytest.param({"code": {"text": "FOLFIRINOX"}}, INTENSIVE, id="by-name"),
+        pytest.param({"code": coded(SNOMED, "870250004")}, INTENSIVE, id="by-code"),
+        pytest.param({"instantiatesCanonical": [PLAN]}, INTENSIVE, id="by-its-plan"),
+        pytest.param({"code": {"text": "Gemcitabine + nab-paclitaxel"}}, SYSTEMIC, id="other-regimen"),
+        pytest.param(
+            {"code": coded(SNOMED, "367336001"), "orderDetail": FOLFIRINOX}, INTENSIVE, id="coded-with-detail"
+        ),
+        pytest.param({"code": {"text": "Admission orders"}}, NONE, id="something-else"),
+        pytest.param({"code": {"text": "Liver biopsy"}}, NONE, id="a-group-is-no-biopsy"),
+        pytest.param({"code": {"text": "FOLFIRINOX"}, "status": "revoked"}, NONE, id="not-live"),
+    ],
+)
+def test_groups_of_requests(resource: Json, kinds: frozenset[str]) -> None:
+    assert one({"resourceType": "RequestGroup", "id": "g"} | resource).kinds == kinds
+
+
+@pytest.mark.parametrize("name", ["Temozolomide 150 mg capsule", "Etoposide 100 mg/5 mL", "CAPTEM"])
+def test_drugs_that_only_the_regimen_table_knows_trigger_nothing(name: str) -> None:
+    assert one(drug({"text": name})).kinds == NONE
+    assert one(service({"text": name})).kinds == NONE

@@ -87,3 +87,9 @@ def test_a_code_of_the_wrong_type_is_read_by_its_words(system: Any) -> None:
     code = {"coding": [{"system": system, "code": "1", "display": "Biopsy of liver"}]}
     done = {"resourceType": "Procedure", "id": "x", "subject": SUBJECT, "code": code}
     assert with_mark(make_case(done), "Procedure", ("proc.",)) == (done,)
+
+
+def test_what_is_idle_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_service.facts.reports.MOST_REMEMBERED", 0)
+    new = report("a", "The lungs are clear, never read before.")
+    assert telling_reports(make_case(new)) == telling_reports(make_case(new)) == ()

@@ -12,7 +12,7 @@ import pytest
 
 from cds_service.content_files import find_cards
 from cds_service.errors import ContentError
-from cds_service.facts.terminology import CodeSystem, Terminology, load_systems, load_terminology
+from cds_service.facts.terminology import CodeSystem, LocalCode, Terminology, load_systems, load_terminology
 from cds_service.fhir.shapes import read_concept
 
 DIRECTORY = find_cards() / "value-sets"
@@ -89,7 +89,7 @@ BELONGS = [
     (SNOMED, "73761000119105", {"cond.history_pancreas_primary"}),
     (SNOMED, "1287652008", {"cond.history_of_metastatic_cancer"}),
     (SNOMED, "429050006", {"cond.history_skin_cancer_unspecified"}),
-    (SNOMED, "461391000124102", {"regimen"}),
+    (SNOMED, "461391000124102", {"regimen", "regimen.folfox"}),
     (SNOMED, "461391000124100", set()),
     (SNOMED, "461391000124103", set()),
     (SNOMED, "4613910001241020", set()),
@@ -125,7 +125,7 @@ BELONGS = [
     (LOINC, "2160-0", {"lab.creatinine"}),
     (LOINC, "6301-6", {"lab.inr"}),
     (LOINC, "5902-2", {"lab.prothrombin_time"}),
-    (LOINC, "2009-9", set()),
+    (LOINC, "2009-9", {"lab.ca19_9_not_in_blood"}),
     # Procedures: the last character tells biopsy from resection.
     (PCS, "0FB03ZX", {"proc.liver_biopsy"}),
     (PCS, "0FB03ZZ", {"proc.liver_resection"}),
@@ -204,7 +204,7 @@ def test_concept_belongs_to_the_sets_of_all_its_codings_but_not_of_its_text(term
             "text": "Malignant neoplasm of breast",
         }
     )
-    assert terms.concepts(concept) == {"cond.pancreas_primary", "cond.liver_metastasis"}
+    assert terms.concepts(concept) == {"cond.pancreas_primary", "part.pancreas_head", "cond.liver_metastasis"}
     assert terms.concepts(read_concept({"text": "Pancreatic cancer"})) == frozenset()
 
 
@@ -222,6 +222,50 @@ def test_concept_belongs_to_the_sets_of_all_its_codings_but_not_of_its_text(term
 )
 def test_display_is_ours_or_empty(terms: Terminology, system: str, code: str, display: str) -> None:
     assert terms.display(system, code) == display
+
+
+# ---- Codes of a site
+
+
+def test_a_code_of_a_site_belongs_under_every_spelling_of_its_system(terms: Terminology) -> None:
+    extended = terms.extended(
+        [
+            LocalCode("proc.liver_biopsy", "urn:oid:1.2.3", "A.1"),
+            LocalCode("guidance.ct", "urn:oid:1.2.3", "A.1"),
+            LocalCode("proc.liver_biopsy", "https://x.example.org/codes", "B"),
+            LocalCode("cond.pancreas_primary", "urn:oid:2.16.840.1.113883.6.90", "q99.9"),
+        ]
+    )
+    for system in ("urn:oid:1.2.3", "1.2.3", " urn:oid:1.2.3|v1 "):
+        assert extended.concepts_of_code(system, "A.1") == {"proc.liver_biopsy", "guidance.ct"}
+        assert extended.concepts_of_code(system, "a1") == frozenset()
+    assert extended.concepts_of_code("https://x.example.org/codes", "B") == {"proc.liver_biopsy"}
+    assert extended.concepts_of_code(ICD, "Q999") == {"cond.pancreas_primary"}
+    assert extended.concepts_of_code(ICD, "C25.9") == terms.concepts_of_code(ICD, "C25.9")
+    assert extended.display(ICD, "C25.9") == terms.display(ICD, "C25.9")
+    assert extended.display("urn:oid:1.2.3", "A.1") == ""
+    assert terms.concepts_of_code("urn:oid:1.2.3", "A.1") == frozenset()
+    assert terms.concepts_of_code(ICD, "Q999") == frozenset()
+
+
+def test_a_code_of_a_site_in_a_system_that_shares_codes_stays_in_that_system(terms: Terminology) -> None:
+    """WHO ICD-10 is another system than ICD-10-CM: its codes mean the same only where we say so."""
+    who = ("http://hl7.org/fhir/sid/icd-10", "urn:oid:2.16.840.1.113883.6.3")
+    extended = terms.extended([LocalCode("cond.other_malignancy", who[0], "Q99.9")])
+    for system in who:
+        assert extended.concepts_of_code(system, "q999") == {"cond.other_malignancy"}
+        assert extended.concepts_of_code(system, "C25.9") == terms.concepts_of_code(ICD, "C25.9")
+        assert extended.concepts_of_code(system, "C25.4") == terms.concepts_of_code(system, "C25.4")
+    assert extended.concepts_of_code(ICD, "Q99.9") == terms.concepts_of_code(ICD, "Q99.9")
+
+
+def test_systems_are_known_by_every_spelling_and_by_a_short_name(terms: Terminology) -> None:
+    known = terms.system("urn:oid:2.16.840.1.113883.6.96")
+    assert known is not None
+    assert known.key == "snomed"
+    assert terms.system("urn:oid:1.2.3") is None
+    assert terms.systems()[SNOMED].name == "SNOMED CT"
+    assert terms.short_names()["icd-10-cm"] == ICD
 
 
 def test_names_are_the_files(terms: Terminology) -> None:
@@ -329,7 +373,7 @@ def test_carved_category_wins_over_a_listed_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("C25.0", {"cond.pancreas_primary"}),
+        ("C25.0", {"cond.pancreas_primary", "part.pancreas_head"}),
         ("c259", {"cond.pancreas_primary"}),
         ("C25.4", {"cond.pancreas_neuroendocrine"}),
         ("C78.7", {"cond.liver_metastasis"}),

@@ -736,3 +736,10 @@ def test_pathology_pending_with_gaps(key: str, how: Completeness) -> None:
     assert (kept.state, kept.gaps) == ("yes", gap)
     dead = pending(pathology("", status="registered", date=days_ago(40)), searches={key: how})
     assert (dead.state, dead.gaps) == ("unknown:uninterpretable", gap)
+
+
+def test_the_site_of_confirming_tissue_is_its_label() -> None:
+    fact = make_case(pancreatic_cancer(), pathology(PLAIN, date=days_ago(9))).fact("tissue_confirmation")
+    assert (fact.state, fact.label) == ("yes", "liver")
+    fact = make_case(pancreatic_cancer(), pathology(PANCREAS_POSITIVE, date=days_ago(9))).fact("tissue_confirmation")
+    assert (fact.state, fact.label) == ("yes", "pancreas")

@@ -11,6 +11,8 @@ from cds_service.reading import Lexicon, html_to_text
 from cds_service.reading.attempt import read_attempt
 from cds_service.reading.liver import read_liver
 from cds_service.reading.pathology import read_pathology
+from cds_service.reading.protocol_ct import read_protocol_ct
+from cds_service.reading.resectability import read_resectability
 
 _LINE = (
     "Liver: multiple hypodense lesions in segments V and VI, suspicious for metastases; no ascites. Pancreas: 3 cm"
@@ -43,7 +45,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return best
 
 
-@pytest.mark.parametrize("reader", [read_pathology, read_liver, read_attempt])
+@pytest.mark.parametrize("reader", [read_pathology, read_liver, read_attempt, read_resectability, read_protocol_ct])
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in _HARD.items()])
 def test_hard_texts_cost_no_more_than_ordinary_ones(
     lexicon: Lexicon, reader: Callable[[str, Lexicon], object], text: str

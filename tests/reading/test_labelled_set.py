@@ -1,16 +1,17 @@
-"""The readers against the labelled texts: every text of the development sets, and limits on the frozen half.
+"""The readers against the labelled texts: every text of the development sets, and limits on every frozen half.
 
-The frozen half is there to measure with. Nothing here may show its texts or its single results.
+The frozen halves are there to measure with. Nothing here may show its texts or its single results.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from cds_service.reading import Lexicon
-from cds_service.replay.reading_set import DEVELOPMENT, LabelledText, Matrix, confusion, read_all, read_set
+from cds_service.replay.reading_set import DEVELOPMENT, POSITIVE, LabelledText, Matrix, confusion, read_all, read_set
 
 _SET = Path(__file__).resolve().parents[2] / "fixtures" / "reading"
 _DEVELOPMENT = [each for name in DEVELOPMENT for each in read_set(_SET / f"{name}.yaml")]
@@ -28,26 +29,60 @@ def test_every_known_disagreement_is_of_a_development_text() -> None:
     assert _KNOWN_DISAGREEMENTS.keys() <= {each.id for each in _DEVELOPMENT}
 
 
+_FROZEN = ("frozen", "frozen-2")
+_NEVER = {question: 0 for question in POSITIVE}
+"""Per question how many texts may be read as a state that they do not hold (``POSITIVE``): none."""
+_LEAST_RECALL = {"pathology": 0.9, "resectability": 0.9, "protocol-ct": 0.9}
+_MOST_UNREAD = dict.fromkeys(POSITIVE, 0.1)
+_BROKEN = {
+    ("frozen-2", "liver", "wrongly"): "one text is wrongly definite since its first measurement",
+    ("frozen-2", "resectability", "wrongly"): "one text is wrongly resectable since its first measurement",
+    ("frozen-2", "resectability", "recall"): "6 of 9 resectable or borderline texts are found",
+    ("frozen-2", "resectability", "unread"): "2 of 16 telling texts are read as not-stated, one may be",
+    ("frozen-2", "attempt", "unread"): "2 of 15 telling texts are uninterpretable, one may be",
+}
+"""Limits that a frozen half does not hold, as docs/reading.md tells: mended only by a fresh half, never by a look."""
+
+
+def _limit(name: str, question: str, kind: str) -> object:
+    why = _BROKEN.get((name, question, kind))
+    marks = [pytest.mark.xfail(strict=True, reason=why)] if why else []
+    return pytest.param(name, question, marks=marks, id=f"{name}-{question}")
+
+
+def _limits(kind: str, questions: Iterable[str]) -> list[object]:
+    """Every limit of one kind on every half that asks the question."""
+    asked = {name: {each.question for each in read_set(_SET / f"{name}.yaml")} for name in _FROZEN}
+    return [_limit(name, question, kind) for name in _FROZEN for question in questions if question in asked[name]]
+
+
 @pytest.fixture(scope="module")
-def frozen(lexicon: Lexicon) -> dict[str, Matrix]:
-    return {matrix.question: matrix for matrix in confusion(read_set(_SET / "frozen.yaml"), lexicon)}
+def frozen(lexicon: Lexicon) -> dict[tuple[str, str], Matrix]:
+    return {
+        (name, matrix.question): matrix
+        for name in _FROZEN
+        for matrix in confusion(read_set(_SET / f"{name}.yaml"), lexicon)
+    }
 
 
-def test_frozen_half_nothing_is_wrongly_confirmed(frozen: dict[str, Matrix]) -> None:
-    count = frozen["pathology"].wrongly_positive
-    assert count == 0
+@pytest.mark.parametrize(("name", "question"), _limits("wrongly", _NEVER))
+def test_nothing_is_wrongly_positive(frozen: dict[tuple[str, str], Matrix], name: str, question: str) -> None:
+    count = frozen[name, question].wrongly_positive
+    assert count == _NEVER[question]
 
 
-def test_frozen_half_nothing_is_wrongly_definite(frozen: dict[str, Matrix]) -> None:
-    count = frozen["liver"].wrongly_positive
-    assert count == 0
+@pytest.mark.parametrize(("name", "question"), _limits("recall", _LEAST_RECALL))
+def test_positive_texts_are_found(frozen: dict[tuple[str, str], Matrix], name: str, question: str) -> None:
+    rate = frozen[name, question].recall
+    assert rate >= _LEAST_RECALL[question]
 
 
-def test_frozen_half_confirming_texts_are_confirmed(frozen: dict[str, Matrix]) -> None:
-    rate = frozen["pathology"].recall
-    assert rate >= 0.9
+@pytest.mark.parametrize(("name", "question"), _limits("unread", _MOST_UNREAD))
+def test_few_texts_are_unread(frozen: dict[tuple[str, str], Matrix], name: str, question: str) -> None:
+    rate = frozen[name, question].unread
+    assert rate <= _MOST_UNREAD[question]
 
 
-def test_frozen_half_few_texts_are_uninterpretable(frozen: dict[str, Matrix]) -> None:
-    rates = {question: matrix.unread for question, matrix in frozen.items()}
-    assert max(rates.values()) <= 0.1
+def test_there_are_enough_texts() -> None:
+    count = sum(len(read_set(path)) for path in _SET.glob("*.yaml"))
+    assert count >= 500

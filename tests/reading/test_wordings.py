@@ -13,16 +13,23 @@ from cds_service.reading import (
     Lexicon,
     LiverReading,
     PathologyReading,
+    ProtocolReading,
+    ResectabilityReading,
     html_to_text,
     read_attempt,
     read_liver,
     read_pathology,
+    read_protocol_ct,
+    read_resectability,
 )
 
-_READERS: Mapping[str, Callable[[str, Lexicon], PathologyReading | LiverReading | AttemptReading]] = {
+Reading = PathologyReading | LiverReading | AttemptReading | ResectabilityReading | ProtocolReading
+_READERS: Mapping[str, Callable[[str, Lexicon], Reading]] = {
     "pathology": read_pathology,
     "liver": read_liver,
     "attempt": read_attempt,
+    "resectability": read_resectability,
+    "protocol-ct": read_protocol_ct,
 }
 
 
@@ -53,6 +60,16 @@ def test_never_confirmed(lexicon: Lexicon, text: str) -> None:
 @pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-definite.yaml"))
 def test_never_definite(lexicon: Lexicon, text: str) -> None:
     assert read_liver(text, lexicon).state != "definite"
+
+
+@pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-resectable.yaml"))
+def test_never_resectable(lexicon: Lexicon, text: str) -> None:
+    assert read_resectability(text, lexicon).state not in {"resectable", "borderline"}
+
+
+@pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-protocol.yaml"))
+def test_never_protocol(lexicon: Lexicon, text: str) -> None:
+    assert read_protocol_ct(text, lexicon).state != "yes"
 
 
 @pytest.mark.parametrize(
