@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
+from typing import NamedTuple
 
 from cds_service.fhir.shapes import as_list, as_object, contained, reference_text, relative_reference
-from cds_service.fhir.source import Answer, Completeness, Entry, Resource
+from cds_service.fhir.source import Answer, Completeness, Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(NamedTuple):
     """One search as the facts see it. ``problems`` are short clauses that are safe to show on a card.
 
     ``dropped`` counts entries that were there and could not be used: unreadable, or another patient's.
@@ -65,7 +66,8 @@ class PatientRecord:
 
     def unfinished(self, keys: Iterable[str]) -> tuple[Search, ...]:
         """Those of the named searches that are not complete."""
-        return tuple(search for key in keys if not (search := self.search(key)).is_complete)
+        searches = [self.searches.get(key) or self.search(key) for key in keys]
+        return tuple([search for search in searches if search.completeness is not Completeness.COMPLETE])
 
 
 def build_record(patient_id: str, answers: Iterable[Answer], fhir_server: str = "") -> PatientRecord:
@@ -74,18 +76,15 @@ def build_record(patient_id: str, answers: Iterable[Answer], fhir_server: str = 
     ``fhir_server`` is the client's FHIR base: an absolute subject on another server is another patient.
     """
     taken = tuple(answers)
-    aliases = _patient_aliases(patient_id, taken)
-    base = fhir_server.rstrip("/").lower()
+    owner = _Owner(patient_id, taken, fhir_server.rstrip("/").lower())
     usual = f"Patient/{patient_id}"
     by_type: dict[str, list[Resource]] = {}
     by_reference: dict[str, Resource] = {}
     searches: dict[str, Search] = {}
     repeats: dict[str, set[str]] = {}
     for answer in taken:
-        problems = list(answer.problems)
         foreign = unreadable = 0
-        for entry in answer.entries:
-            resource = entry.resource
+        for resource, full_url in answer.entries:
             kind = resource.get("resourceType") if isinstance(resource, dict) else None
             if not isinstance(kind, str) or not kind:
                 unreadable += 1
@@ -93,7 +92,7 @@ def build_record(patient_id: str, answers: Iterable[Answer], fhir_server: str = 
             # The usual way of naming the patient is looked at first: charts have thousands of entries.
             subject = resource.get("subject")
             if not (isinstance(subject, dict) and subject.get("reference") == usual) or kind in _NOT_BY_SUBJECT:
-                whose = _whose(resource, kind, patient_id, aliases, base)
+                whose = owner.whose(resource, kind)
                 if whose != "ours":
                     foreign += whose == "foreign"
                     unreadable += whose == "unreadable"
@@ -101,22 +100,41 @@ def build_record(patient_id: str, answers: Iterable[Answer], fhir_server: str = 
             if kind in _DECISIVE and not _is_readable(resource):
                 unreadable += 1
                 continue
-            _keep(entry, kind, by_type, by_reference, repeats)
-        if unreadable:
-            problems.append(f"{unreadable} of its entries could not be read")
-        if foreign:
-            problems.append(f"{foreign} of its entries belong to another patient and were not used")
-        completeness = answer.completeness
-        if (unreadable or foreign) and completeness is Completeness.COMPLETE:
-            completeness = Completeness.INCOMPLETE
-        dropped = answer.dropped + unreadable + foreign
-        searches[answer.key] = Search(answer.key, completeness, tuple(problems), dropped)
+            ident = resource.get("id")
+            if isinstance(ident, str) and ident:
+                name = f"{kind}/{ident}"
+                if name not in by_reference:
+                    by_reference[name] = resource
+                elif _is_repeat(name, resource, by_reference, repeats):
+                    continue
+            if full_url.startswith("urn:"):  # any other fullUrl ends with the type and the id
+                by_reference.setdefault(full_url, resource)
+            found = by_type.get(kind)
+            if found is None:
+                by_type[kind] = [resource]
+            else:
+                found.append(resource)
+        searches[answer.key] = _search(answer, unreadable, foreign)
     return PatientRecord(
         patient_id,
         MappingProxyType({kind: tuple(found) for kind, found in by_type.items()}),
         MappingProxyType(by_reference),
         MappingProxyType(searches),
     )
+
+
+def _search(answer: Answer, unreadable: int, foreign: int) -> Search:
+    """The search that an answer was, after so many of its entries could not be used."""
+    if not (unreadable or foreign):
+        return Search(answer.key, answer.completeness, answer.problems, answer.dropped)
+    problems = list(answer.problems)
+    if unreadable:
+        problems.append(f"{unreadable} of its entries could not be read")
+    if foreign:
+        problems.append(f"{foreign} of its entries belong to another patient and were not used")
+    was_complete = answer.completeness is Completeness.COMPLETE
+    completeness = Completeness.INCOMPLETE if was_complete else answer.completeness
+    return Search(answer.key, completeness, tuple(problems), answer.dropped + unreadable + foreign)
 
 
 # Types whose damage must show: read without the element in question they would pass for something harmless.
@@ -135,9 +153,11 @@ _SHAPES: tuple[tuple[str, tuple[type, ...]], ...] = (
 
 def _is_readable(resource: Resource) -> bool:
     """Whether the elements that tell what a resource says have a type that the tolerant readers know."""
-    return all(
-        name not in resource or resource[name] is None or isinstance(resource[name], types) for name, types in _SHAPES
-    )
+    for name, types in _SHAPES:
+        value = resource.get(name)
+        if value is not None and not isinstance(value, types):
+            return False
+    return True
 
 
 # Types whose patient stands elsewhere than in ``subject``; all others may have it in ``patient`` too.
@@ -145,73 +165,66 @@ _NOT_BY_SUBJECT = frozenset({"Patient", "Appointment", "Consent", "AllergyIntole
 _NOT_A_PATIENTS = frozenset({"Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Device"})
 
 
-def _whose(resource: Resource, kind: str, patient_id: str, aliases: frozenset[str], base: str) -> str:
-    """ "ours", "foreign" or "unreadable": by the subject that the resource names."""
-    if kind == "Patient":
-        return "ours" if resource.get("id") == patient_id else "foreign"
-    if kind in _NOT_A_PATIENTS:
+@dataclass(frozen=True)
+class _Owner:
+    """The patient whose record is built, and how other resources may name them."""
+
+    patient_id: str
+    answers: tuple[Answer, ...]
+    base: str
+
+    def whose(self, resource: Resource, kind: str) -> str:
+        """ "ours", "foreign" or "unreadable": by the subject that the resource names."""
+        if kind == "Patient":
+            return "ours" if resource.get("id") == self.patient_id else "foreign"
+        if kind in _NOT_A_PATIENTS:
+            return "ours"
+        if kind == "Appointment":
+            actors = [as_object(item).get("actor") for item in as_list(resource.get("participant"))]
+            named = [text for text in map(reference_text, actors) if "Patient/" in text or text in self.aliases]
+            return self._matches(named[0]) if named else "unreadable"
+        subject = reference_text(
+            resource.get("patient" if kind in _NOT_BY_SUBJECT else "subject") or resource.get("patient")
+        )
+        return self._matches(subject) if subject else "unreadable"
+
+    def _matches(self, reference: str) -> str:
+        if reference in self.aliases:
+            return "ours"
+        if relative_reference(reference) != f"Patient/{self.patient_id}":
+            return "unreadable" if reference.startswith(("#", "urn:")) else "foreign"
+        if self.base and "://" in reference and not reference.lower().startswith(self.base + "/"):
+            return "foreign"
         return "ours"
-    if kind == "Appointment":
-        actors = [as_object(item).get("actor") for item in as_list(resource.get("participant"))]
-        named = [text for text in map(reference_text, actors) if "Patient/" in text or text in aliases]
-        return _matches(named[0], patient_id, aliases, base) if named else "unreadable"
-    subject = reference_text(
-        resource.get("patient" if kind in _NOT_BY_SUBJECT else "subject") or resource.get("patient")
-    )
-    return _matches(subject, patient_id, aliases, base) if subject else "unreadable"
+
+    @cached_property
+    def aliases(self) -> frozenset[str]:
+        """References that name our patient beside ``Patient/id``: the fullUrl under which it came."""
+        return frozenset(
+            entry.full_url
+            for answer in self.answers
+            for entry in answer.entries
+            if entry.full_url.startswith("urn:")
+            and isinstance(entry.resource, dict)
+            and entry.resource.get("resourceType") == "Patient"
+            and entry.resource.get("id") == self.patient_id
+        )
 
 
-def _matches(reference: str, patient_id: str, aliases: frozenset[str], base: str) -> str:
-    if reference in aliases:
-        return "ours"
-    if relative_reference(reference) != f"Patient/{patient_id}":
-        return "unreadable" if reference.startswith(("#", "urn:")) else "foreign"
-    if base and "://" in reference and not reference.lower().startswith(base + "/"):
-        return "foreign"
-    return "ours"
-
-
-def _patient_aliases(patient_id: str, answers: tuple[Answer, ...]) -> frozenset[str]:
-    """References that name our patient beside ``Patient/id``: the fullUrl under which it came."""
-    return frozenset(
-        entry.full_url
-        for answer in answers
-        for entry in answer.entries
-        if entry.full_url.startswith("urn:")
-        and isinstance(entry.resource, dict)
-        and entry.resource.get("resourceType") == "Patient"
-        and entry.resource.get("id") == patient_id
-    )
+def _is_repeat(
+    name: str, resource: Resource, by_reference: Mapping[str, Resource], repeats: dict[str, set[str]]
+) -> bool:
+    """Whether a resource of a name that is taken says what an earlier one of that name says."""
+    # Compared as text, so that thousands of entries with one id cost no more than as many comparisons.
+    texts = repeats.get(name)
+    if texts is None:
+        texts = repeats[name] = {_as_text(by_reference[name])}
+    text = _as_text(resource)
+    if text in texts:
+        return True
+    texts.add(text)
+    return False
 
 
 def _as_text(resource: Resource) -> str:
     return json.dumps(resource, sort_keys=True, separators=(",", ":"))
-
-
-def _keep(
-    entry: Entry,
-    kind: str,
-    by_type: dict[str, list[Resource]],
-    by_reference: dict[str, Resource],
-    repeats: dict[str, set[str]],
-) -> None:
-    resource, full_url = entry
-    ident = resource.get("id")
-    if isinstance(ident, str) and ident:
-        name = f"{kind}/{ident}"
-        if name not in by_reference:
-            by_reference[name] = resource
-        else:
-            # Compared as text, so that thousands of entries with one id cost no more than as many comparisons.
-            texts = repeats.setdefault(name, {_as_text(by_reference[name])})
-            text = _as_text(resource)
-            if text in texts:
-                return
-            texts.add(text)
-    if full_url.startswith("urn:"):  # any other fullUrl ends with the type and the id
-        by_reference.setdefault(full_url, resource)
-    found = by_type.get(kind)
-    if found is None:
-        by_type[kind] = [resource]
-    else:
-        found.append(resource)

@@ -7,11 +7,12 @@ doubt on absence makes the answer incomplete or failed, with a clause that is sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
-from cds_service.fhir.shapes import as_list, as_object, as_text
+from cds_service.fhir.shapes import as_list, as_object, as_text, type_and_id
 from cds_service.fhir.source import Answer, Completeness, Entry, Resource
 
 _LOSING_ISSUES = frozenset(
@@ -31,6 +32,8 @@ _LOSING_ISSUES = frozenset(
 _HARMLESS_SEVERITIES = frozenset({"warning", "information", "success"})
 _MATCH = {"mode": "match"}
 _NOT_A_MATCH = frozenset({"include", "outcome"})
+_new_entry: Callable[[tuple[Resource, str]], Entry] = partial(tuple.__new__, Entry)
+"""An Entry from a pair, in half the time of a call of ``Entry``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,15 @@ class PrefetchSource:
     def _answer(self, key: str) -> Answer:
         if key not in self.prefetch:
             return Answer(key, (), Completeness.NOT_ATTEMPTED, ("the client did not send it",))
-        wanted, _, query = self.templates.get(key, "").partition("?")
-        return read_value(key, self.prefetch[key], wanted.partition("/")[0], is_search=bool(query))
+        wanted, is_search = _asked_for(self.templates.get(key, ""))
+        return read_value(key, self.prefetch[key], wanted, is_search=is_search)
+
+
+@lru_cache(maxsize=256)
+def _asked_for(template: str) -> tuple[str, bool]:
+    """The resource type that a template asks for, and whether it is a search."""
+    wanted, _, query = template.partition("?")
+    return wanted.partition("/")[0], bool(query)
 
 
 def read_value(key: str, value: object, wanted: str, *, is_search: bool) -> Answer:
@@ -60,13 +70,13 @@ def read_value(key: str, value: object, wanted: str, *, is_search: bool) -> Answ
     if value is None:
         return Answer(key, (), Completeness.COMPLETE)
     node = as_object(value)
+    kind = as_text(node.get("resourceType"))
+    if kind == "Bundle":
+        return _read_bundle(key, node, wanted)
     if "resourceType" not in node and "response" in node:
         return _read_wrapped(key, node, wanted, is_search=is_search)
-    kind = as_text(node.get("resourceType"))
     if not kind or kind == "OperationOutcome":
         return _failed(key, "the client could not read it" if kind else "what the client sent is not FHIR data")
-    if kind == "Bundle":
-        return _BundleReading(wanted).read(key, node)
     return _read_single(key, node, is_search=is_search, is_wanted=not wanted or kind == wanted)
 
 
@@ -96,9 +106,45 @@ def _failed(key: str, problem: str) -> Answer:
     return Answer(key, (), Completeness.FAILED, (problem,))
 
 
+def _read_bundle(key: str, bundle: Mapping[str, Any], wanted: str) -> Answer:
+    values = as_list(bundle.get("entry"))
+    entries = _plain_matches(values, wanted)
+    if entries is not None:
+        matches, unreadable, problems = len(entries), 0, []
+    else:
+        found = _MixedBundle(wanted)
+        for value in values:
+            found.take(value)
+        entries, matches, unreadable, problems = found.entries, found.matches, found.unreadable, found.all_problems()
+    problems.extend(_link_problems(bundle.get("link")))
+    problems.extend(_total_problems(bundle.get("total"), matches, entries))
+    if not problems:
+        return Answer(key, tuple(entries), Completeness.COMPLETE)
+    completeness = Completeness.INCOMPLETE if entries else Completeness.FAILED
+    return Answer(key, tuple(entries), completeness, tuple(dict.fromkeys(problems)), unreadable)
+
+
+def _plain_matches(values: list[Any], wanted: str) -> list[Entry] | None:
+    """The entries of a Bundle that holds nothing but matches of the type asked for, else None.
+
+    Nearly all do, and charts have thousands of entries: this is the quick way.
+    """
+    entries: list[Entry] = []
+    for value in values:
+        if not isinstance(value, dict):
+            return None
+        resource, search, url = value.get("resource"), value.get("search"), value.get("fullUrl")
+        if not isinstance(resource, dict) or resource.get("resourceType") != wanted or not wanted:
+            return None
+        if search is not None and search != _MATCH:
+            return None
+        entries.append(_new_entry((resource, url if isinstance(url, str) else "")))
+    return entries
+
+
 @dataclass(slots=True)
-class _BundleReading:
-    """One pass over a Bundle: the entries to keep, and everything that casts doubt on its completeness."""
+class _MixedBundle:
+    """One pass over any other Bundle: the entries to keep, and what of them casts doubt on its completeness."""
 
     wanted: str
     entries: list[Entry] = field(default_factory=list)
@@ -107,39 +153,8 @@ class _BundleReading:
     unreadable: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def read(self, key: str, bundle: Mapping[str, Any]) -> Answer:
-        """The answer that this Bundle gives."""
-        self._take_all(as_list(bundle.get("entry")))
-        if self.unreadable:
-            self.problems.append(f"{self.unreadable} of its entries could not be read")
-        if self.others and not self.matches:
-            self.problems.append("it holds resources of other types than asked for")
-        self._check_links(bundle.get("link"))
-        self._check_total(bundle.get("total"))
-        completeness = Completeness.COMPLETE
-        if self.problems:
-            completeness = Completeness.INCOMPLETE if self.entries else Completeness.FAILED
-        return Answer(key, tuple(self.entries), completeness, tuple(dict.fromkeys(self.problems)), self.unreadable)
-
-    def _take_all(self, values: list[object]) -> None:
-        """The usual entry, a match of the type asked for, is taken here: charts have thousands of them."""
-        wanted, entries = self.wanted, self.entries
-        for value in values:
-            if isinstance(value, dict):
-                resource, search = value.get("resource"), value.get("search")
-                if (
-                    isinstance(resource, dict)
-                    and resource.get("resourceType") == wanted
-                    and (search is None or search == _MATCH)
-                    and wanted
-                ):
-                    self.matches += 1
-                    url = value.get("fullUrl")
-                    entries.append(Entry(resource, url if isinstance(url, str) else ""))
-                    continue
-            self._take(value)
-
-    def _take(self, value: object) -> None:
+    def take(self, value: object) -> None:
+        """Look at one entry."""
         entry = as_object(value)
         resource = as_object(entry.get("resource"))
         kind = as_text(resource.get("resourceType"))
@@ -154,20 +169,32 @@ class _BundleReading:
                 self.others += not is_match
             self.entries.append(Entry(resource, as_text(entry.get("fullUrl"))))
 
-    def _check_links(self, value: object) -> None:
-        relations = [as_text(as_object(link).get("relation")) for link in as_list(value)]
-        if "next" in relations:
-            self.problems.append("it has further pages that were not read")
-        elif not all(relations):
-            self.problems.append("its links could not be read, so there may be further pages")
+    def all_problems(self) -> list[str]:
+        """What was found, once every entry has been looked at."""
+        found = list(self.problems)
+        if self.unreadable:
+            found.append(f"{self.unreadable} of its entries could not be read")
+        if self.others and not self.matches:
+            found.append("it holds resources of other types than asked for")
+        return found
 
-    def _check_total(self, total: object) -> None:
-        if total is None:
-            return
-        if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-            self.problems.append("its total could not be read")
-        elif total > self.matches:
-            self.problems.append(f"only {self.matches} of {total} results were sent")
+
+def _link_problems(value: object) -> Iterable[str]:
+    relations = [as_text(as_object(link).get("relation")) for link in as_list(value)]
+    if "next" in relations:
+        return ("it has further pages that were not read",)
+    return () if all(relations) else ("its links could not be read, so there may be further pages",)
+
+
+def _total_problems(total: object, matches: int, entries: Iterable[Entry]) -> Iterable[str]:
+    """A total that is larger than what came. A result sent twice came once, or it would hide one that did not come."""
+    if total is None:
+        return ()
+    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
+        return ("its total could not be read",)
+    names = [type_and_id(entry.resource) for entry in entries if as_text(entry.resource.get("id"))]
+    sent = matches - (len(names) - len(set(names)))
+    return (f"only {sent} of {total} results were sent",) if total > sent else ()
 
 
 def outcome_problems(outcome: Resource) -> Iterable[str]:

@@ -8,7 +8,6 @@ never raise on any JSON value, and never invent: what cannot be read is ``""``, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -42,11 +41,11 @@ class Concept(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Every wording that the client gave: text and displays."""
-        return tuple(name for name in (self.text, *(coding.display for coding in self.codings)) if name)
+        named = [coding.display for coding in self.codings if coding.display]
+        return (self.text, *named) if self.text else tuple(named)
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """A FHIR date, dateTime or Period end as the interval it may denote (``2025-01`` is a month).
 
     ``text`` is the ISO date to show: as many of year, month, day as were given.
@@ -86,18 +85,23 @@ def read_coding(value: Any) -> Coding | None:
     """A Coding with at least a code or a display, or None."""
     if not isinstance(value, dict):
         return None
-    code, display = as_text(value.get("code")), as_text(value.get("display"))
+    get = value.get
+    code, display, system = get("code"), get("display"), get("system")
+    code = code.strip() if isinstance(code, str) else ""
+    display = display.strip() if isinstance(display, str) else ""
     if not (code or display):
         return None
-    system = as_text(value.get("system"))
+    system = system.strip() if isinstance(system, str) else ""
     return Coding(system.split("|", 1)[0] if "|" in system else system, code, display)
 
 
 def read_concept(value: Any) -> Concept:
     """A CodeableConcept from an object, a list of them (merged), a bare Coding or a bare string."""
-    if isinstance(value, dict) and isinstance(value.get("coding"), list):
-        found = tuple(coding for member in value["coding"] if (coding := read_coding(member)) is not None)
-        return Concept(found, as_text(value.get("text")))
+    if isinstance(value, dict):
+        members, text = value.get("coding"), value.get("text")
+        if isinstance(members, list):
+            found = tuple([coding for member in members if (coding := read_coding(member)) is not None])
+            return Concept(found, text.strip() if isinstance(text, str) else "")
     codings: list[Coding] = []
     texts: list[str] = []
     for item in as_list(value):
@@ -113,7 +117,9 @@ def read_concept(value: Any) -> Concept:
 
 def read_concepts(value: Any) -> tuple[Concept, ...]:
     """Each CodeableConcept of a list (or the single one given)."""
-    return () if value is None else tuple(map(read_concept, as_list(value)))
+    if value is None:
+        return ()
+    return tuple([read_concept(item) for item in value]) if isinstance(value, list) else (read_concept(value),)
 
 
 def reference_text(value: Any) -> str:
@@ -142,8 +148,9 @@ def relative_reference(reference: str) -> str:
 
 def type_and_id(resource: Resource) -> str:
     """``Type/id`` of a resource, ``Type`` alone without an id."""
-    kind, ident = as_text(resource.get("resourceType")), as_text(resource.get("id"))
-    return f"{kind}/{ident}" if ident else kind
+    kind, ident = resource.get("resourceType"), resource.get("id")
+    kind = kind.strip() if isinstance(kind, str) else ""
+    return f"{kind}/{ident.strip()}" if isinstance(ident, str) and ident.strip() else kind
 
 
 def contained(resource: Resource, reference: str) -> Resource | None:

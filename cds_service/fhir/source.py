@@ -8,7 +8,6 @@ PFR-11): a key that is absent, ``null``, an empty Bundle, an OperationOutcome, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
@@ -32,8 +31,7 @@ class Entry(NamedTuple):
     full_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What one search returned.
 
     ``key`` is the search's name in ``cards/prefetch.yaml``. ``problems`` says, in words safe for a card

@@ -20,6 +20,7 @@ from cds_service.pathway.decision import Decision
 _PACKAGE = Path(__file__).resolve().parent.parent
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _LONGEST_CHAIN = 5
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 LOGGER = "cds_service.calls"
 
 
@@ -36,7 +37,7 @@ def call_logger(level: str) -> logging.Logger:
 
 def log_warning(log: logging.Logger, text: str) -> None:
     """Write a warning to the operator, in the shape of the other lines."""
-    log.warning("%s", json.dumps({"event": "warning", "text": text}, separators=(",", ":")))
+    log.warning(_ENCODE({"event": "warning", "text": text}))
 
 
 def install_call_log(app: Flask, log: logging.Logger) -> None:
@@ -47,8 +48,8 @@ def install_call_log(app: Flask, log: logging.Logger) -> None:
 
     def record(answer: Response) -> Response:
         # Probes come every few seconds and say nothing while all is well.
-        if request.path != "/healthz" or answer.status_code != HTTPStatus.OK:
-            log.info("%s", json.dumps(_describe(answer), separators=(",", ":")))
+        if log.isEnabledFor(logging.INFO) and (answer.status_code != HTTPStatus.OK or request.path != "/healthz"):
+            log.info(_ENCODE(_describe(answer)))
         return answer
 
     app.before_request(start_watch)
@@ -83,7 +84,7 @@ def log_failure(log: logging.Logger, error: BaseException) -> None:
     while seen is not None and len(kinds) < _LONGEST_CHAIN:
         kinds.append(type(seen).__name__)
         seen = seen.__cause__ or seen.__context__
-    log.error("%s", json.dumps({"event": "failure", "types": kinds, "at": _places(error)}, separators=(",", ":")))
+    log.error(_ENCODE({"event": "failure", "types": kinds, "at": _places(error)}))
 
 
 def _places(error: BaseException) -> list[str]:

@@ -26,8 +26,7 @@ def install_guards(app: Flask, config: Config) -> None:
             refuse_strangers(request.environ)
 
     def finish(answer: Response) -> Response:
-        for name, value in _SECURITY_HEADERS:
-            answer.headers[name] = value
+        answer.headers.extend(_SECURITY_HEADERS)
         if config.cors_origins:
             add_cors(answer.headers, config.cors_origins, request.headers.get("Origin", ""))
         return answer

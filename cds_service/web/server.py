@@ -22,7 +22,7 @@ GRACE_SECONDS = 10
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT; calls under way are finished. Wrong content or settings stop the start."""
-    worker.preload(config.cards)
+    worker.preload(config)
     claim_port(config.host, config.port)
     os.environ.update(config.as_environ())
     log = call_logger(config.log_level)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
-from threading import BoundedSemaphore
+from threading import Lock
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -22,20 +22,21 @@ from cds_service.pathway.render import render_response
 from cds_service.web.answers import json_answer
 from cds_service.web.discovery import describe_services, services_by_id
 
-_SLOTS = BoundedSemaphore(8)
-"""Calls computed at once. They share one interpreter: more would only hold more parsed bodies in memory."""
+_GATE = Lock()
+"""Held by the one call that is computed. Calls share one interpreter: two at once only take turns in it, each losing
+the processor's caches to the other, and hold two parsed bodies in memory."""
 PATIENCE_SECONDS = 5.0
 
 
 @contextmanager
 def compute_slot() -> Iterator[None]:
     """A place among the calls being computed; Overloaded when none comes free in time."""
-    if not _SLOTS.acquire(timeout=PATIENCE_SECONDS):
+    if not _GATE.acquire(timeout=PATIENCE_SECONDS):
         raise Overloaded("the service is busy: call again")
     try:
         yield
     finally:
-        _SLOTS.release()
+        _GATE.release()
 
 
 def install_endpoints(app: Flask, config: Config, content: Content, clock: Callable[[], datetime]) -> None:
@@ -90,7 +91,7 @@ def _compute(raw: bytes, service: Service, config: Config, content: Content, now
 
 
 def _read_body(config: Config) -> bytes:
-    if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"identity", ""}:
+    if request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"identity", ""}:
         raise UnsupportedBody("the body is compressed: send plain JSON")
     too_large = CallTooLarge(f"the body is larger than {config.max_body_bytes} bytes")
     try:

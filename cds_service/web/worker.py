@@ -8,16 +8,16 @@ from pathlib import Path
 
 from flask import Flask
 
-from cds_service.app import create_app
-from cds_service.config import read_config
-from cds_service.pathway.content import Content, load_content
+from cds_service.app import create_app, load_served
+from cds_service.config import Config, read_config
+from cds_service.pathway.content import Content
 
-_loaded: dict[Path, Content] = {}
+_loaded: dict[tuple[Path, Path | None], Content] = {}
 
 
-def preload(cards: Path) -> None:
+def preload(config: Config) -> None:
     """Load content before workers fork, so that a fault in it stops the start and forks share it."""
-    _loaded[cards] = load_content(cards)
+    _loaded[config.cards, config.site] = load_served(config)
 
 
 def build() -> Flask:
@@ -27,7 +27,7 @@ def build() -> Flask:
     thousands of objects without cycles, and walking them made half the cost of a large call.
     """
     config = read_config(os.environ)
-    app = create_app(config, _loaded.get(config.cards))
+    app = create_app(config, _loaded.get((config.cards, config.site)))
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 50, 50)

@@ -249,3 +249,17 @@ def test_problems_never_repeat_what_the_client_wrote() -> None:
     loud = {"severity": "fatal", "code": "Zaphodine", "diagnostics": "Zaphodine", "details": {"text": "Zaphodine"}}
     value = bundle(ONE, {"resourceType": "OperationOutcome", "issue": [loud]}, total="Zaphodine", link="Zaphodine")
     assert "Zaphodine" not in " ".join(answer(value).problems)
+
+
+@pytest.mark.parametrize(
+    ("value", "completeness"),
+    [
+        pytest.param(bundle(ONE, ONE, total=2), INCOMPLETE, id="one-twice-of-two"),
+        pytest.param(bundle(ONE, ONE, TWO, total=2), COMPLETE, id="both-one-twice"),
+        pytest.param(
+            bundle({"resourceType": "Condition"}, {"resourceType": "Condition"}, total=2), COMPLETE, id="no-ids"
+        ),
+    ],
+)
+def test_a_result_sent_twice_does_not_hide_one_that_did_not_come(value: Any, completeness: Completeness) -> None:
+    assert answer(value).completeness is completeness

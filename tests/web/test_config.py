@@ -11,6 +11,7 @@ from cds_service.content_files import find_cards
 from cds_service.errors import ConfigError
 
 KEY = "0123456789abcdef"
+SITE = Path(__file__).resolve().parents[2] / "docs" / "site-example.toml"
 ELSEWHERE = {"CDS_HOST": "0.0.0.0", "CDS_INSECURE": "1", "CDS_UUID_KEY": KEY}
 
 
@@ -29,6 +30,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "CDS_HOST": "0.0.0.0",
             "CDS_PORT": "9000",
             "CDS_CARDS": str(tmp_path),
+            "CDS_SITE": str(SITE),
             "CDS_MAX_BODY_BYTES": "1000",
             "CDS_CORS_ORIGINS": " https://a.example , http://localhost:8081,",
             "CDS_UUID_KEY": KEY,
@@ -37,9 +39,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "PATH": "/bin",
         }
     )
-    assert config == Config(
-        "0.0.0.0", 9000, tmp_path, 1000, ("https://a.example", "http://localhost:8081"), KEY.encode(), True, "debug"
-    )
+    origins = ("https://a.example", "http://localhost:8081")
+    assert config == Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE)
     assert not config.answers_loopback_only
 
 
@@ -71,6 +72,8 @@ def test_what_is_given_overrules_the_environment() -> None:
         pytest.param({"CDS_MAX_BODY_BYTES": "5MB"}, "CDS_MAX_BODY_BYTES", id="body-with-unit"),
         pytest.param({"CDS_MAX_BODY_BYTES": "100000001"}, "CDS_MAX_BODY_BYTES", id="body-too-large"),
         pytest.param({"CDS_CARDS": "/none/such"}, "CDS_CARDS", id="no-cards"),
+        pytest.param({"CDS_SITE": "/none/such.toml"}, "CDS_SITE is /none/such.toml, which is not a file", id="no-site"),
+        pytest.param({"CDS_SITE": "/"}, "CDS_SITE is /, which is not a file", id="site-a-directory"),
         pytest.param({"CDS_INSECURE": "maybe"}, "CDS_INSECURE", id="flag"),
         pytest.param({"CDS_LOG_LEVEL": "loud"}, "CDS_LOG_LEVEL", id="level"),
         *(
@@ -113,8 +116,9 @@ def test_no_error_repeats_the_key() -> None:
         {},
         ELSEWHERE,
         {"CDS_CORS_ORIGINS": "https://a.example,https://b.example", "CDS_LOG_LEVEL": "warning", "CDS_PORT": "1"},
+        {"CDS_SITE": str(SITE)},
     ],
-    ids=["defaults", "elsewhere", "others"],
+    ids=["defaults", "elsewhere", "others", "site"],
 )
 def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
     config = read_config(environ)

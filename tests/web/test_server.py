@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from cds_service import app
 from cds_service.config import Config
 from cds_service.errors import ConfigError, ContentError
+from cds_service.pathway.content import Content
 from cds_service.web import server, worker
 from tests.web.service_calls import ID, ROOT, stored
 
@@ -150,13 +152,32 @@ def _collector() -> Iterator[None]:
 @pytest.mark.usefixtures("_collector")
 def test_a_worker_tunes_the_collector_and_shares_loaded_content(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(port=1234)
-    worker.preload(config.cards)
-    monkeypatch.setattr(worker, "load_content", None)
+    worker.preload(config)
+    monkeypatch.setattr(app, "load_content", None)
     for name, value in config.as_environ().items():
         monkeypatch.setenv(name, value)
     assert worker.build().test_client().get("/cds-services").status_code == 200
     assert gc.get_threshold() == (200_000, 50, 50)
     assert gc.get_freeze_count() > 0
+
+
+@pytest.mark.usefixtures("_collector")
+def test_a_worker_has_the_site_of_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content is kept by content directory and site file: without the site it is another content."""
+    config = Config(site=ROOT / "docs" / "site-example.toml")
+    built: list[Content | None] = []
+
+    def record(_: Config, content: Content | None) -> None:
+        built.append(content)
+
+    monkeypatch.setattr(worker, "_loaded", {})
+    worker.preload(config)
+    monkeypatch.setattr(worker, "create_app", record)
+    for site in (config.site, None):
+        for name, value in Config(port=1234, site=site).as_environ().items():
+            monkeypatch.setenv(name, value)
+        worker.build()
+    assert [built[0] is not None and built[0].settings.mri_window, built[1]] == [28, None]
 
 
 def test_serve_hands_its_configuration_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

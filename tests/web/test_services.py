@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -312,7 +312,7 @@ def test_a_body_shorter_than_announced_is_400() -> None:
 
 def test_a_busy_service_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decision 30: 503 for overload, with an OperationOutcome."""
-    monkeypatch.setattr(services, "_SLOTS", BoundedSemaphore(1))
+    monkeypatch.setattr(services, "_GATE", Lock())
     monkeypatch.setattr(services, "PATIENCE_SECONDS", 0)
     with services.compute_slot(), pytest.raises(Overloaded) as caught, services.compute_slot():
         pass
