@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Modules that decide about patients: every branch is tested.
 CORE := cds_service/record.py,cds_service/facts/*,cds_service/reading/*,cds_service/pathway/*
 
-.PHONY: help serve test lint check cover bench mutants value-sets image-check clean
+.PHONY: help serve test lint check cover bench mutants value-sets register trace image-check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,14 @@ bench: $(DEV_STAMP) ## throughput and CPU per call against a floor server; fails
 
 value-sets: $(DEV_STAMP) ## make cards/value-sets/*.json from the verified codes
 	$(BIN)/python tools/make_value_sets.py
+
+register: $(DEV_STAMP) ## make cards/register.csv from the cards
+	$(BIN)/cds-service cards --csv > .register.csv
+	mv .register.csv cards/register.csv
+
+trace: $(DEV_STAMP) ## make docs/pathway-trace.md from the cards and statements.yaml
+	$(BIN)/cds-service trace > .pathway-trace.md
+	mv .pathway-trace.md docs/pathway-trace.md
 
 image-check: ## build the container image, start it, ask for its health (needs docker)
 	docker build --tag $(IMAGE) .

@@ -9,6 +9,7 @@ from flask import Flask
 
 from cds_service.config import Config
 from cds_service.pathway.content import Content, load_content
+from cds_service.pathway.governance import check_reviews
 from cds_service.web.answers import install_errors
 from cds_service.web.call_log import call_logger, install_call_log
 from cds_service.web.guards import install_guards
@@ -18,7 +19,7 @@ from cds_service.web.services import install_endpoints
 def create_app(config: Config, content: Content | None = None, clock: Callable[[], datetime] | None = None) -> Flask:
     """The WSGI application. ``content`` is loaded from ``config.cards`` if not given; ``clock`` gives aware UTC.
 
-    ContentError if a content file is wrong.
+    ContentError if a content file is wrong, or the review of an active card has expired.
     """
     app = Flask("cds_service", static_folder=None, template_folder=None)
     # One byte more than a body may have: a chunked body is cut at this length without a word, and the reader sees it.
@@ -31,8 +32,16 @@ def create_app(config: Config, content: Content | None = None, clock: Callable[[
     install_call_log(app, log)
     install_guards(app, config)
     install_errors(app, log)
-    install_endpoints(app, config, load_content(config.cards) if content is None else content, clock or _now)
+    served = load_served(config, clock) if content is None else content
+    install_endpoints(app, config, served, clock or _now)
     return app
+
+
+def load_served(config: Config, clock: Callable[[], datetime] | None = None) -> Content:
+    """The content of a configuration, fit to be served today; ContentError as for ``create_app``."""
+    content = load_content(config.cards, config.site)
+    check_reviews(content.cards, (clock or _now)().date())
+    return content
 
 
 def _now() -> datetime:

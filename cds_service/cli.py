@@ -1,4 +1,4 @@
-"""The command line: serve, check, explain, replay, reading.
+"""The command line: serve, check, explain, replay, reading, cards, describe, trace.
 
 Exit codes: 0 all is well, 1 a difference or a problem was found, 2 the command could not do its work. What it
 could not do stands on one line of standard error: what, where, what to do.
@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from cds_service import __version__
 from cds_service.config import LOG_LEVELS, read_config
 from cds_service.content_files import find_cards
+from cds_service.describe.pages import make_pages, write_pages
+from cds_service.describe.register import register_csv, register_json, register_text
+from cds_service.describe.trace import trace_markdown, trace_rows
 from cds_service.errors import CdsError, ContentError, MalformedCall
 from cds_service.fhir.folder import FolderSource, read_entries
 from cds_service.fhir.shapes import as_object, as_text
 from cds_service.hooks import parse_json
-from cds_service.pathway.content import load_content
+from cds_service.pathway.content import Content, load_content
 from cds_service.pathway.mutants import mutants as run_mutants
 from cds_service.pathway.proof import check as prove
+from cds_service.pathway.statements import untraced
 from cds_service.reading.lexicon import load_lexicon
 from cds_service.replay.explain import explain as explain_call
 from cds_service.replay.reading_set import report as read_labelled_texts
@@ -62,6 +69,34 @@ class _Commands(click.Group):
 
 _PATH = click.Path(path_type=Path)
 _cards = click.option("--cards", type=_PATH, help="Content directory in place of the shipped one.")
+_site = click.option(
+    "--site", type=_PATH, envvar="CDS_SITE", help="Site file: local codes, settings, orderables, cards (CDS_SITE)."
+)
+
+
+class _Where(NamedTuple):
+    """Where content comes from."""
+
+    cards: Path
+    site: Path | None
+
+    def load(self) -> Content:
+        """The content, loaded and checked."""
+        return load_content(self.cards, self.site)
+
+
+def _content(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options --cards and --site, as one argument ``where``."""
+
+    @_cards
+    @_site
+    @wraps(command)
+    def with_content(*args: Any, cards: Path | None, site: Path | None, **options: Any) -> None:
+        command(*args, where=_Where(cards or find_cards(), site), **options)
+
+    return with_content
+
+
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -75,6 +110,7 @@ def main() -> None:
 @click.option("--host", help="Address to listen on (CDS_HOST, default 127.0.0.1).")
 @click.option("--port", help="Port to listen on (CDS_PORT, default 8080).")
 @click.option("--cards", help="Content directory in place of the shipped one (CDS_CARDS).")
+@click.option("--site", help="Site file: local codes, settings, orderables, cards (CDS_SITE).")
 @click.option("--max-body-bytes", help="Largest request body (CDS_MAX_BODY_BYTES, default 5000000).")
 @click.option("--cors-origins", help="Exact origins of browser clients, by comma (CDS_CORS_ORIGINS).")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to log (CDS_LOG_LEVEL, default info).")
@@ -93,22 +129,27 @@ def serve(insecure: bool, as_json: bool, **options: str | None) -> None:
 
 @main.command()
 @click.option("--mutants", is_flag=True, help="Also change each card in every small way: some case must notice.")
-@_cards
+@_content
 @_as_json
 @click.pass_context
-def check(ctx: click.Context, mutants: bool, cards: Path | None, as_json: bool) -> None:
-    """Prove the content: total, tested, short enough, safely worded. Exit 1 on a problem."""
-    directory = cards or find_cards()
+def check(ctx: click.Context, mutants: bool, where: _Where, as_json: bool) -> None:
+    """Prove the content: total, tested, short enough, safely worded; a site file: known, not shadowed, used.
+
+    Exit 1 on a problem.
+    """
+    directory, site = where
     if not directory.is_dir():
         raise ContentError(str(directory), "is not a directory: give the content directory")
-    report = prove(directory)
+    if site is not None and not site.is_file():
+        raise ContentError(str(site), "is not a file: give the site file (TOML)")
+    report = prove(directory, _now().date(), site)
     found: dict[str, Any] = {"problems": list(report.problems), "notes": list(report.notes)}
     lines = [*report.problems, *report.notes]
     survivors: tuple[str, ...] = ()
     if mutants and report.problems:
         lines.append("mutants not run: mend the problems first")
     elif mutants:
-        tried = run_mutants(directory)
+        tried = run_mutants(directory, site)
         survivors = tried.survivors
         found["mutants"] = {
             "total": tried.total,
@@ -128,11 +169,11 @@ def check(ctx: click.Context, mutants: bool, cards: Path | None, as_json: bool) 
 @click.argument("call", type=_PATH)
 @click.option("--now", help="The time of the call, such as 2026-03-02T09:00:00Z (default: this moment).")
 @click.option("--data", type=_PATH, help="Bundle or folder of the patient's data in place of the prefetch.")
-@_cards
+@_content
 @_as_json
-def explain(call: Path, now: str | None, data: Path | None, cards: Path | None, as_json: bool) -> None:
+def explain(call: Path, now: str | None, data: Path | None, where: _Where, as_json: bool) -> None:
     """Decide one stored hook call and show all that led to the answer. Prints patient data."""
-    content = load_content(cards or find_cards())
+    content = where.load()
     moment = read_now(now, "--now") if now else _now()
     try:
         body = as_object(parse_json(call.read_bytes()))
@@ -152,7 +193,7 @@ def explain(call: Path, now: str | None, data: Path | None, cards: Path | None, 
 @click.option("--against", metavar="URL", help="A running CDS Hooks service; dates are moved to today.")
 @click.option("--update", is_flag=True, help="Show the differences, then store what was observed.")
 @click.option("--junit", type=_PATH, help="Also write a JUnit XML file.")
-@_cards
+@_content
 @_as_json
 @click.pass_context
 def replay(
@@ -161,17 +202,15 @@ def replay(
     against: str | None,
     update: bool,
     junit: Path | None,
-    cards: Path | None,
+    where: _Where,
     as_json: bool,
 ) -> None:
     """Run every stored patient and call and compare with what is stored. Exit 1 on a difference."""
-    if against and (update or cards):
-        raise click.UsageError("--against shows another process: it takes neither --update nor --cards")
+    given = [ctx.get_parameter_source(name) for name in ("cards", "site")]
+    if against and (update or ParameterSource.COMMANDLINE in given):
+        raise click.UsageError("--against shows another process: it takes neither --update nor --cards nor --site")
     calls = load_stored(fixtures)
-    if against:
-        report = replay_remote(calls, against, _now().date())
-    else:
-        report = replay_in_process(calls, load_content(cards or find_cards()))
+    report = replay_remote(calls, against, _now().date()) if against else replay_in_process(calls, where.load())
     _print(report.as_json() if as_json else report.as_text())
     if junit is not None:
         junit.write_text(report.as_junit(), encoding="utf-8")
@@ -191,6 +230,48 @@ def reading(ctx: click.Context, texts: Path, cards: Path | None, as_json: bool) 
     found = read_labelled_texts(texts, load_lexicon((cards or find_cards()) / "lexicon"))
     _print(found.as_json() if as_json else found.text())
     ctx.exit(_FOUND if found.failures else 0)
+
+
+@main.command()
+@click.option("--csv", "as_csv", is_flag=True, help="Print the register as CSV (cards/register.csv).")
+@_content
+@_as_json
+def cards(where: _Where, as_csv: bool, as_json: bool) -> None:
+    """List the cards: version, standing today, owner, reviewer, review date, sources with theirs."""
+    content = where.load()
+    if as_csv:
+        click.echo(register_csv(content), nl=False)
+        return
+    today = _now().date()
+    _print(register_json(content, today) if as_json else register_text(content, today))
+
+
+@main.command()
+@click.option("--out", type=_PATH, required=True, help="Directory for the pages; it is made if need be.")
+@_content
+@_as_json
+def describe(out: Path, where: _Where, as_json: bool) -> None:
+    """Write one page per card, an index and the flow of the pathway, in Markdown, HTML, Mermaid and SVG."""
+    made = make_pages(where.load(), where.cards, _now().date())
+    paths = [str(path) for path in write_pages(made, out)]
+    _print(paths if as_json else "\n".join(paths))
+
+
+@main.command()
+@_content
+@_as_json
+@click.pass_context
+def trace(ctx: click.Context, where: _Where, as_json: bool) -> None:
+    """Show every statement of the documents with the cards that carry it. Exit 1 if one is lost."""
+    content = where.load()
+    lost = untraced(content.statements, content.cards)
+    if as_json:
+        _print(trace_rows(content))
+    else:
+        click.echo(trace_markdown(content), nl=False)
+    for line in lost:
+        click.echo(line, err=True)
+    ctx.exit(_FOUND if lost else 0)
 
 
 def _print(value: Any) -> None:

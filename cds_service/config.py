@@ -28,6 +28,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "CDS_HOST": "127.0.0.1",
         "CDS_PORT": "8080",
         "CDS_CARDS": "",
+        "CDS_SITE": "",
         "CDS_MAX_BODY_BYTES": "5000000",
         "CDS_CORS_ORIGINS": "",
         "CDS_UUID_KEY": "",
@@ -42,7 +43,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 class Config:
     """One frozen configuration.
 
-    ``cards`` is the content directory. ``cors_origins`` are exact origins of browser clients (none by default).
+    ``cards`` is the content directory, ``site`` the file with what a site adds to it and changes in it (None: nothing).
+    ``cors_origins`` are exact origins of browser clients (none by default).
     ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
     ``insecure`` lifts the rule that callers without authentication must be on this machine.
     """
@@ -55,6 +57,7 @@ class Config:
     uuid_key: bytes = field(default=_DEVELOPMENT_KEY, repr=False)
     insecure: bool = False
     log_level: str = "info"
+    site: Path | None = None
 
     @property
     def has_own_key(self) -> bool:
@@ -82,6 +85,7 @@ class Config:
             "CDS_HOST": self.host,
             "CDS_PORT": str(self.port),
             "CDS_CARDS": str(self.cards),
+            "CDS_SITE": str(self.site or ""),
             "CDS_MAX_BODY_BYTES": str(self.max_body_bytes),
             "CDS_CORS_ORIGINS": ",".join(self.cors_origins),
             "CDS_UUID_KEY": self.uuid_key.decode() if self.has_own_key else "",
@@ -128,6 +132,7 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         uuid_key=_uuid_key(text["CDS_UUID_KEY"], insecure),
         insecure=insecure,
         log_level=_log_level(text["CDS_LOG_LEVEL"]),
+        site=_site(text["CDS_SITE"]),
     )
 
 
@@ -150,6 +155,12 @@ def _cards(text: str) -> Path:
     if not cards.is_dir():
         raise ConfigError(f"CDS_CARDS is {cards}, which is not a directory: give the content directory")
     return cards
+
+
+def _site(text: str) -> Path | None:
+    if text and not Path(text).is_file():
+        raise ConfigError(f"CDS_SITE is {text}, which is not a file: give the site file (TOML)")
+    return Path(text) if text else None
 
 
 def _origins(text: str) -> tuple[str, ...]:

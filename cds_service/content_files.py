@@ -50,20 +50,25 @@ def read_yaml(path: Path) -> Any:
 
 def parse_yaml(text: str, path: Path, first_line: int = 1) -> Any:
     """Parse YAML text that starts at ``first_line`` of ``path``."""
-    loader = YAML(typ="rt", pure=True)
-    loader.allow_duplicate_keys = False
     try:
         if "&" in text:  # without an anchor there is no alias, and the extra pass over the file is saved
-            for event in loader.parse(text):
+            for event in YAML(typ="rt", pure=True).parse(text):
                 if isinstance(event, AliasEvent):
                     raise ContentError(f"{path}:{event.start_mark.line + first_line}", "YAML aliases are not allowed")
-        return loader.load(text)
+        return _load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = first_line + (mark.line if mark is not None else 0)
         raise ContentError(f"{path}:{line}", f"not valid YAML: {error.problem}") from None
     except YAMLError as error:
         raise ContentError(f"{path}:{first_line}", f"not valid YAML: {error}") from None
+
+
+def _load(text: str) -> Any:
+    """The nodes of a YAML text. Nobody changes them, so that the tests may parse each text once."""
+    loader = YAML(typ="rt", pure=True)
+    loader.allow_duplicate_keys = False
+    return loader.load(text)
 
 
 def read_json(path: Path) -> Any:

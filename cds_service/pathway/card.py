@@ -45,12 +45,18 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One suggestion of a card: an order template (or the removal of drafts), for which rules, and when."""
+    """One suggestion of a card: an order template (or the removal of drafts), for which rules, and when.
+
+    ``removes`` are order kinds whose drafts it deletes: with a template it replaces them in one suggestion
+    (decision 28). ``label`` is what the clinician reads; "" takes the template's own.
+    """
 
     template: str
     rules: tuple[str, ...]
     when: Condition
     line: int = 0
+    removes: tuple[str, ...] = ()
+    label: str = ""
 
 
 class Choice(NamedTuple):
@@ -64,7 +70,10 @@ class Choice(NamedTuple):
 class Card:
     """One card. ``requires`` must be ``yes``; a definite ``yes`` of ``excluded_by`` silences; then the rules.
 
-    ``shown_facts`` are those whose evidence the body shows, in its order.
+    ``shown_facts`` are those whose evidence the body shows, in its order. ``released`` and ``revised`` are ISO dates
+    ("" before the first release), ``statements`` the sentences of the documents that the card carries.
+    ``status_line`` is where its file states the review date, or else the status. ``enabled_by`` is the switch of
+    ``settings.yaml`` that the card needs, "" for none.
     """
 
     id: str
@@ -86,6 +95,11 @@ class Card:
     body_line: int
     shown_facts: tuple[str, ...]
     path: str
+    statements: tuple[str, ...] = ()
+    released: str = ""
+    revised: str = ""
+    status_line: int = 0
+    enabled_by: str = ""
 
     def rule(self, rule_id: str) -> Rule:
         """The rule with that id."""
@@ -110,10 +124,18 @@ class Card:
             offered.template for offered in self.suggestions if rule_id in offered.rules and holds(offered.when, states)
         )
 
+    def suggestion(self, rule_id: str, template: str) -> Suggestion:
+        """The suggestion of that template for a rule; all of that name remove alike there (see ``card_file``)."""
+        return next(item for item in self.suggestions if item.template == template and rule_id in item.rules)
+
     def choose(self, states: States) -> Choice:
         """Rule and suggestions in one; remembered, as the same states come again and again."""
         names = (*self.deciding_facts(), *self.wording_facts())
         return _choose(self, names, tuple(states[name] for name in names))
+
+    def own_facts(self) -> tuple[str, ...]:
+        """Every fact that the card decides by, words itself by or shows, sorted."""
+        return _own_facts(self)
 
     def deciding_facts(self) -> tuple[str, ...]:
         """The facts that choose the rule, sorted."""
@@ -135,6 +157,11 @@ def _choose(card: Card, names: tuple[str, ...], row: tuple[str, ...]) -> Choice:
 @lru_cache(maxsize=256)
 def _deciding_facts(card: Card) -> tuple[str, ...]:
     return tuple(sorted({*card.requires, *card.excluded_by, *_facts_of(rule.when for rule in card.rules)}))
+
+
+@lru_cache(maxsize=256)
+def _own_facts(card: Card) -> tuple[str, ...]:
+    return tuple(sorted({*card.deciding_facts(), *card.wording_facts(), *card.shown_facts}))
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from cds_service.errors import ContentError
 from cds_service.facts.registry import all_facts
 from cds_service.pathway.card import Card, Rule, Suggestion, Summary
 from cds_service.pathway.condition import ALWAYS, Condition, leaves, matches, parse_condition
+from cds_service.pathway.templates import REMOVE_DRAFTS
 from cds_service.pathway.wording import BODY_WORDS, placeholders
 
 _FENCE = "---"
@@ -39,6 +40,8 @@ def read_card(path: Path) -> Card:
             raise ContentError(f"{path}:{rule.line}", f"the rule {rule.id!r} stands twice")
     for name in (*node["requires"], *node["excluded_by"]):
         _known_fact(name, (), f"{path}:{line_of(node, 'requires', 2)}")
+    suggestions = tuple(_suggestion(item, terms, ids, path) for item in node.get("suggestions", ()))
+    _check_alike(suggestions, path)
     return Card(
         id=str(node["id"]),
         topic=str(node["topic"]),
@@ -53,12 +56,17 @@ def read_card(path: Path) -> Card:
         requires=_texts(node["requires"]),
         excluded_by=_texts(node["excluded_by"]),
         rules=rules,
-        suggestions=tuple(_suggestion(item, terms, ids, path) for item in node.get("suggestions", ())),
+        suggestions=suggestions,
         override_reasons=_texts(node["override_reasons"]),
         body=body,
         body_line=body_line,
         shown_facts=_shown_facts(body, f"{path}:{body_line}"),
         path=str(path),
+        statements=_texts(node.get("statements", ())),
+        released=str(node.get("released", "")),
+        revised=str(node.get("revised", "")),
+        enabled_by=str(node.get("enabled_by", "")),
+        status_line=line_of(node, "review_due" if "review_due" in node else "status", 2),
     )
 
 
@@ -111,7 +119,22 @@ def _suggestion(
     if unknown:
         raise ContentError(f"{path}:{line}", f"a suggestion names unknown rules: {', '.join(unknown)}")
     when = _condition(node["when"], terms, path, line) if "when" in node else ALWAYS
-    return Suggestion(str(node["template"]), _texts(node["rules"]), when, line)
+    template, removes, label = str(node["template"]), _texts(node.get("removes", ())), str(node.get("label", ""))
+    if bool(removes) != bool(label) or (template == REMOVE_DRAFTS and not removes):
+        raise ContentError(f"{path}:{line}", "a suggestion that removes drafts has `removes` and `label`, no other has")
+    return Suggestion(template, _texts(node["rules"]), when, line, removes, label)
+
+
+def _check_alike(suggestions: Iterable[Suggestion], path: Path) -> None:
+    """A template offered twice to one rule, on different conditions, must do the same."""
+    seen: dict[tuple[str, str], Suggestion] = {}
+    for offered in suggestions:
+        for rule in offered.rules:
+            first = seen.setdefault((offered.template, rule), offered)
+            if (first.removes, first.label) != (offered.removes, offered.label):
+                raise ContentError(
+                    f"{path}:{offered.line}", f"{offered.template} for {rule} removes other drafts in line {first.line}"
+                )
 
 
 def _condition(node: Any, terms: Mapping[str, Condition], path: Path, line: int) -> Condition:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from cds_service.content_files import line_of, read_yaml
 from cds_service.errors import ContentError
+from cds_service.facts.regimen_table import RegimenTable, load_regimens
 from cds_service.facts.registry import all_facts
-from cds_service.facts.settings import Settings, load_settings
+from cds_service.facts.settings import Settings, change_settings, load_settings, setting_names
 from cds_service.facts.terminology import Terminology, load_terminology
 from cds_service.pathway.card import Card
 from cds_service.pathway.card_file import read_card
+from cds_service.pathway.governance import check_named_review, is_date
+from cds_service.pathway.review import Review, load_review
+from cds_service.pathway.site import Site, card_files, read_site
+from cds_service.pathway.site_survey import Finding, survey
+from cds_service.pathway.statements import Statement, check_carried, load_statements
 from cds_service.pathway.templates import REMOVE_DRAFTS, OrderTemplate, load_templates
 from cds_service.reading.lexicon import Lexicon, load_lexicon
 
@@ -37,7 +43,6 @@ class Wording:
 
     orders: str
     gaps: str
-    remove_drafts: str
     remove_draft: str
     not_ruled_out: str
 
@@ -47,7 +52,8 @@ class Pathway:
     """What holds for every card of a pathway (``pathway.yaml``).
 
     ``gate`` is the fact that must be yes for a patient to be ours; ``order`` ranks cards of equal urgency;
-    ``headings`` names facts in the detail; ``banned`` are words and figures that no card may show.
+    ``headings`` names facts in the detail; ``banned`` are words and figures that no card may show, ``allowed`` the
+    phrases with a figure that may stand all the same.
     """
 
     id: str
@@ -65,6 +71,7 @@ class Pathway:
     services: tuple[Service, ...]
     closing: str
     banned: tuple[str, ...]
+    allowed: tuple[str, ...]
     wording: Wording
     headings: Mapping[str, str]
 
@@ -82,7 +89,10 @@ class SourceLink:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All content of one installation. ``digest`` changes with any byte of it."""
+    """All content of one installation. ``digest`` changes with any byte of it.
+
+    ``statements``, ``review`` and the ``retired`` cards serve those who review the content; no call reads them.
+    """
 
     pathway: Pathway
     cards: tuple[Card, ...]
@@ -93,35 +103,117 @@ class Content:
     terms: Terminology
     lexicon: Lexicon
     settings: Settings
+    regimens: RegimenTable
+    statements: Mapping[str, Statement]
+    review: Review
+    retired: tuple[Card, ...]
     digest: str
 
 
 PATHWAY = "pancreatic-liver-metastases"
 
 
-def load_content(cards: Path) -> Content:
-    """Load and check the content directory; ContentError with file and line at the first fault."""
+def load_content(cards: Path, site: Path | None = None) -> Content:
+    """Load and check the content directory, and a site file over it; ContentError names file and line of a fault."""
+    shipped = _load_shipped(cards)
+    return shipped if site is None else _with_site(shipped, read_site(site, shipped.terms.short_names()))
+
+
+def check_site(cards: Path, site: Path) -> tuple[Site, tuple[Finding, ...]]:
+    """A site file and what in it is unknown, shadowed or never used; ContentError if a file cannot be read."""
+    shipped = _load_shipped(cards)
+    read = read_site(site, shipped.terms.short_names())
+    return read, survey(read, shipped, _site_cards(read))
+
+
+def _load_shipped(cards: Path) -> Content:
     folder = cards / PATHWAY
-    terms = load_terminology(cards / "value-sets")
+    terms, lexicon = load_terminology(cards / "value-sets"), load_lexicon(cards / "lexicon")
     pathway = _read_pathway(folder / "pathway.yaml")
     links = _read_links(cards / "sources.yaml")
     reasons = {str(code): str(display) for code, display in _mapping(folder / "override-reasons.yaml").items()}
-    templates = load_templates(cards / "order-templates", terms)
+    settings = load_settings(folder / "settings.yaml")
+    templates = _with_intent(load_templates(cards / "order-templates", terms), settings)
     found = [read_card(path) for path in sorted(folder.glob("*.md"))]
+    statements = load_statements(folder / "statements.yaml")
     for card in found:
         _check_card(card, pathway, links, reasons, templates)
+        check_carried(card, statements)
     return Content(
         pathway,
         tuple(card for card in found if card.status != "retired"),
-        MappingProxyType(templates),
+        templates,
         MappingProxyType(links),
         MappingProxyType(reasons),
         _read_prefetch(cards / "prefetch.yaml", pathway),
         terms,
-        load_lexicon(cards / "lexicon"),
-        load_settings(folder / "settings.yaml"),
+        lexicon,
+        settings,
+        load_regimens(folder / "regimens.yaml", terms, lexicon),
+        statements,
+        load_review(folder / "review.yaml"),
+        tuple(card for card in found if card.status == "retired"),
         _digest(cards),
     )
+
+
+def _with_site(shipped: Content, site: Site) -> Content:
+    """The shipped content as a site has it: its codes, settings, orderables and cards. Nothing of ours is lost."""
+    own = _site_cards(site)
+    for finding in survey(site, shipped, own):
+        if finding.stops:
+            raise ContentError(finding.where, finding.problem)
+    terms = shipped.terms.extended(mapped.local for mapped in site.codes)
+    settings = change_settings(shipped.settings, site.settings, site.settings_where)
+    templates = dict(shipped.templates)
+    for item in site.orderables:
+        templates[item.template] = templates[item.template].with_orderable(item.coding(), item.keep_ours)
+    pathway = replace(shipped.pathway, order=_ranks(shipped.pathway.order, own, site.before))
+    links = _site_links(site, shipped.links)
+    for card in own:
+        _check_card(card, pathway, links, shipped.override_reasons, templates)
+        check_carried(card, shipped.statements)
+    return replace(
+        shipped,
+        pathway=pathway,
+        cards=(*shipped.cards, *(card for card in own if card.status != "retired")),
+        templates=_with_intent(templates, settings),
+        links=links,
+        terms=terms,
+        settings=settings,
+        retired=(*shipped.retired, *(card for card in own if card.status == "retired")),
+        digest=hashlib.sha256(f"{shipped.digest} {site.digest}".encode()).hexdigest(),
+    )
+
+
+def _with_intent(templates: Mapping[str, OrderTemplate], settings: Settings) -> Mapping[str, OrderTemplate]:
+    intent = settings.suggested_order_intent
+    return MappingProxyType({name: template.with_intent(intent) for name, template in templates.items()})
+
+
+def _site_cards(site: Site) -> tuple[Card, ...]:
+    return tuple(read_card(path) for path in card_files(site.cards)) if site.cards is not None else ()
+
+
+def _site_links(site: Site, ours: Mapping[str, SourceLink]) -> Mapping[str, SourceLink]:
+    """Our sources and those that stand beside the cards of a site; none takes the place of another."""
+    path = site.cards / "sources.yaml" if site.cards is not None else None
+    if path is None or not path.exists():
+        return ours
+    added = _read_links(path)
+    for name in added:
+        if name in ours:
+            raise ContentError(str(path), f"the source {name!r} is taken: give it another name")
+    return MappingProxyType({**ours, **added})
+
+
+def _ranks(ours: tuple[str, ...], own: tuple[Card, ...], before: Mapping[str, str]) -> tuple[str, ...]:
+    """The cards of a site come after ours, in file order, unless it says before which of ours one stands."""
+    ranked: list[str] = []
+    for name in ours:
+        ranked += [card.id for card in own if before.get(card.id) == name]
+        ranked.append(name)
+    return (*ranked, *(card.id for card in own if card.id not in before))
 
 
 def _check_card(
@@ -142,8 +234,9 @@ def _check_card(
             raise ContentError(f"{card.path}:{offered.line}", f"unknown order template {offered.template!r}")
     if card.id not in pathway.order:
         raise ContentError(card.path, f"the card {card.id!r} has no rank: add it to `order` in pathway.yaml")
-    if card.status == "active" and not (card.reviewed_by and card.review_due):
-        raise ContentError(card.path, "an active card needs reviewed_by and review_due")
+    if card.enabled_by and setting_names().get(card.enabled_by) is not bool:
+        raise ContentError(card.path, f"enabled_by names {card.enabled_by!r}, which is no switch of settings.yaml")
+    check_named_review(card)
     hooks = {service.hook for service in pathway.services}
     for rule in card.rules:
         if not rule.is_silence and set(rule.indicators) != hooks:
@@ -164,6 +257,7 @@ def _read_pathway(path: Path) -> Pathway:
             "order": _texts(node["order"]),
             "services": services,
             "banned": _texts(node["banned"]),
+            "allowed": _texts(node["allowed"]),
             "wording": Wording(**{key: str(value) for key, value in node["wording"].items()}),
             "headings": MappingProxyType({str(key): str(value) for key, value in node["headings"].items()}),
         }
@@ -187,6 +281,8 @@ def _read_links(path: Path) -> dict[str, SourceLink]:
             raise ContentError(where, "a source has label, url, reviewed and claim") from None
         if not link.url.startswith("https://"):
             raise ContentError(where, f"the url of {name!r} must begin with https://")
+        if not is_date(link.reviewed):
+            raise ContentError(where, f"{name!r} was reviewed on {link.reviewed!r}: write a day as YYYY-MM-DD")
         links[link.id] = link
     return links
 

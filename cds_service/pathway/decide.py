@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from cds_service.facts.case import Case
 from cds_service.facts.orders import Orders
+from cds_service.facts.settings import Settings
 from cds_service.pathway.card import QUIET, Card
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import NO_ORDER_OF_OURS, NOT_OUR_PATIENT, QUIET_AT_HOOK, WITHHELD, Decision, Outcome
@@ -17,13 +18,18 @@ _URGENCY = MappingProxyType({"critical": 0, "warning": 1, "info": 2})
 
 
 def candidate_cards(orders: Orders, content: Content) -> tuple[Card, ...]:
-    """The cards that an order of this call triggers (pathway D0)."""
-    return tuple(card for card in content.cards if orders.of_kind(*card.orders))
+    """The cards that an order of this call triggers (pathway D0), those that the site has switched off left out."""
+    return tuple(card for card in content.cards if orders.of_kind(*card.orders) and is_enabled(card, content.settings))
+
+
+def is_enabled(card: Card, settings: Settings) -> bool:
+    """Whether the switch that a card needs is on; most need none."""
+    return not card.enabled_by or bool(getattr(settings, card.enabled_by))
 
 
 def open_case(record: PatientRecord, orders: Orders, content: Content, now: datetime) -> Case:
     """The facts' view of one call."""
-    return Case(record, orders, content.terms, content.lexicon, content.settings, now)
+    return Case(record, orders, content.terms, content.lexicon, content.settings, content.regimens, now)
 
 
 def decide(record: PatientRecord, orders: Orders, content: Content, now: datetime) -> Decision:

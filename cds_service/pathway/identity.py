@@ -6,7 +6,6 @@ Clients call again at every change and hide a dismissed card by its uuid, so a f
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from dataclasses import dataclass
@@ -15,7 +14,10 @@ from uuid import UUID
 
 from cds_service.facts.orders import Order
 from cds_service.hooks.call import HookCall
+from cds_service.pathway.card import Card
 from cds_service.pathway.decision import Decision, Outcome
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +29,37 @@ class Identity:
 
     def suggestion(self, name: str) -> str:
         """The uuid of the suggestion of that name on this card."""
-        return _uuid(self._key, [self.card, name])
+        return _uuid(self._key, _ENCODE([self.card, name]))
 
 
-def identify(
-    key: bytes, call: HookCall, orders: tuple[Order, ...], outcome: Outcome, decision: Decision, now: datetime
-) -> Identity:
-    """Identity from patient, user, encounter, order concepts, topic, variant, evidence and UTC day."""
-    concepts = sorted({",".join(sorted(order.concepts)) or order.label for order in orders})
-    evidence = [
-        [name, fact.state, fact.as_of, sorted([item.reference, item.date, item.status] for item in fact.evidence)]
-        for name, fact in sorted(decision.facts.items())
-    ]
-    day = now.astimezone(UTC).date().isoformat()
-    parts = [call.patient_id, call.user_id, call.encounter_id, concepts, outcome.topic, outcome.rule, evidence, day]
-    return Identity(_uuid(key, parts), key)
+class Signer:
+    """Gives each card of one decision its identity: a fact that several cards share is put into words once."""
+
+    def __init__(self, key: bytes, call: HookCall, decision: Decision, now: datetime) -> None:
+        self._key = key
+        self._facts = decision.facts
+        self._worded: dict[str, str] = {}
+        self._who = _ENCODE([call.patient_id, call.user_id, call.encounter_id])
+        self._day = now.astimezone(UTC).date().isoformat()
+
+    def identify(self, card: Card, orders: tuple[Order, ...], outcome: Outcome) -> Identity:
+        """Identity from patient, user, encounter, order concepts, topic, rule, the card's own evidence and UTC day.
+
+        What other cards of the call looked at, and what did not count, is left out: it is not this finding.
+        """
+        concepts = sorted({",".join(sorted(order.concepts)) or order.label for order in orders})
+        what = _ENCODE([concepts, outcome.topic, outcome.rule, self._day])
+        evidence = "".join(self._fact(name) for name in card.own_facts())
+        return Identity(_uuid(self._key, f"{self._who}{what}{evidence}"), self._key)
+
+    def _fact(self, name: str) -> str:
+        if name not in self._worded:
+            fact = self._facts[name]
+            counted = sorted([item.reference, item.date, item.status] for item in fact.evidence if item.counted)
+            self._worded[name] = _ENCODE([name, fact.state, fact.as_of, counted])
+        return self._worded[name]
 
 
-def _uuid(key: bytes, parts: object) -> str:
-    digest = hmac.new(key, json.dumps(parts, ensure_ascii=False).encode(), hashlib.sha256).digest()
+def _uuid(key: bytes, text: str) -> str:
+    digest = hmac.digest(key, text.encode(), "sha256")
     return str(UUID(bytes=digest[:16], version=5))

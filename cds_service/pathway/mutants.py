@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 from cds_service.pathway.card import Card, Indicator, Rule
 from cds_service.pathway.cases import CardCase, failure, read_cases
-from cds_service.pathway.condition import All, AnyOf, Condition, Is, leaves, matches
+from cds_service.pathway.condition import All, AnyOf, Condition, Is, States, matches
 from cds_service.pathway.content import load_content
-from cds_service.pathway.truth_table import conditions, declared_states, rows
+from cds_service.pathway.truth_table import Read, TruthTable, as_it_is, declared_states
 
 _OTHER_INDICATOR: dict[Indicator, Indicator] = {
     "none": "info",
@@ -37,11 +36,13 @@ class Mutant:
     reads: str = ""
     reads_as: str = ""
 
-    def see(self, states: dict[str, str]) -> dict[str, str]:
+    def read(self, name: str, state: str) -> str:
+        """A state as this mutant sees it."""
+        return self.reads_as if name == self.reads and state.startswith("unknown") else state
+
+    def see(self, states: States) -> States:
         """The states as this mutant sees them."""
-        if self.reads and states.get(self.reads, "").startswith("unknown"):
-            return {**states, self.reads: self.reads_as}
-        return states
+        return {name: self.read(name, state) for name, state in states.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,11 @@ class MutantReport:
         return self.killed + self.equivalent + len(self.survivors)
 
 
-def mutants(cards: Path) -> MutantReport:
-    """Run all mutants of all cards of a content directory. Raises ContentError if it does not load."""
+def mutants(cards: Path, site: Path | None = None) -> MutantReport:
+    """Run all mutants of all cards of a content directory, and of a site. Raises ContentError if it does not load."""
     killed = equivalent = 0
     survivors: list[str] = []
-    for card in load_content(cards).cards:
+    for card in load_content(cards, site).cards:
         cases = read_cases(card)
         for mutant in make_mutants(card):
             if is_killed(mutant, cases):
@@ -76,60 +77,31 @@ def mutants(cards: Path) -> MutantReport:
 
 def is_killed(mutant: Mutant, cases: tuple[CardCase, ...]) -> bool:
     """Whether some case fails on the mutant."""
-    return any(
-        failure(replace(case, states=MappingProxyType(mutant.see(dict(case.states)))), mutant.card) for case in cases
-    )
+    return any(failure(replace(case, states=mutant.see(case.states)), mutant.card) for case in cases)
 
 
 def differs(mutant: Mutant, card: Card) -> bool:
-    """Whether mutant and card come to different answers in some state.
-
-    Two steps keep it small: the deciding facts give the pairs of rules that can occur together, with the states
-    that the wording looks at as well; only those are combined with the facts that choose the wording alone.
-    """
-    passed = _passed_gates(mutant, card)
-    deciding = tuple(sorted({*card.deciding_facts(), *mutant.card.deciding_facts()}.difference(passed)))
-    wording = tuple(sorted({*card.wording_facts(), *mutant.card.wording_facts()}.difference(deciding)))
-    spare = {**{name: declared_states(name)[0] for name in (*deciding, *wording)}, **passed}
-    worded = [name for name in deciding if _is_worded(name, card, mutant.card)]
-    seen: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in rows(deciding, card, mutant.card, apart=mutant.reads):
-        states = {**row, **passed}
-        decided = card.decide(states)
-        if decided != mutant.card.decide(mutant.see(states)):
-            return True
-        seen.setdefault((decided, *(states[name] for name in worded)), states)
-    return any(
-        _answer(card, {**spare, **states, **extra}) != _answer(mutant.card, mutant.see({**spare, **states, **extra}))
-        for states in seen.values()
-        for extra in rows(wording, card, mutant.card, apart=mutant.reads)
-    )
+    """Whether mutant and card come to different answers in some state."""
+    names = {*card.deciding_facts(), *card.wording_facts(), *mutant.card.deciding_facts()}
+    names |= set(mutant.card.wording_facts())
+    table = TruthTable(tuple(sorted(names)), card, mutant.card, apart=mutant.reads)
+    return _answers(table, card) != _answers(table, mutant.card, mutant.read)
 
 
-def _passed_gates(mutant: Mutant, card: Card) -> dict[str, str]:
-    """Requirements and exclusions that the mutant leaves as they are, each in a state that lets the rules speak.
-
-    In their other states card and mutant are silent alike, so those rows need not be compared.
-    """
-    if (mutant.card.requires, mutant.card.excluded_by) != (card.requires, card.excluded_by):
-        return {}
-    passed = dict.fromkeys(card.requires, "yes") | dict.fromkeys(card.excluded_by, "no")
-    used = {leaf.fact for seen in (card, mutant.card) for condition in conditions(seen) for leaf in leaves(condition)}
-    return {
-        name: next(state for state in declared_states(name) if state.startswith(value))
-        for name, value in passed.items()
-        if name not in used and name != mutant.reads
-    }
-
-
-def _is_worded(name: str, *cards: Card) -> bool:
-    """Whether a fact chooses a summary or a suggestion."""
-    return any(
-        leaf.fact == name
-        for card in cards
-        for condition in conditions(card)[len(card.rules) :]
-        for leaf in leaves(condition)
-    )
+def _answers(table: TruthTable, card: Card, read: Read = as_it_is) -> dict[object, int]:
+    """All that a clinician could see of the card, each with the rows in which it is seen."""
+    found: dict[object, int] = {}
+    for decided, where in table.decided(card, read).items():
+        rule = next((rule for rule in card.rules if rule.id == decided and not rule.is_silence), None)
+        if rule is None:
+            seen: list[tuple[object, int]] = [(decided, where)]
+        else:
+            indicators = tuple(sorted(rule.indicators.items()))
+            seen = [((decided, indicators), where)]
+            seen += [((decided, text), here) for text, here in table.said(rule, where, read).items()]
+            seen += [((decided, *offered), here) for offered, here in table.offered(card, decided, where, read).items()]
+        found.update((key, here) for key, here in seen if here)
+    return found
 
 
 def make_mutants(card: Card) -> Iterator[Mutant]:
@@ -231,12 +203,3 @@ def _variations(condition: Condition) -> Iterator[tuple[str, Condition]]:
 
 def _with_rule(card: Card, number: int, rule: Rule) -> Card:
     return replace(card, rules=(*card.rules[:number], rule, *card.rules[number + 1 :]))
-
-
-def _answer(card: Card, states: dict[str, str]) -> tuple[object, ...]:
-    """All that a clinician could see of the card in a state."""
-    decided = card.decide(states)
-    rule = next((rule for rule in card.rules if rule.id == decided and not rule.is_silence), None)
-    if rule is None:
-        return (decided,)
-    return decided, tuple(sorted(rule.indicators.items())), rule.summary(states), card.suggest(decided, states)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from itertools import chain
 from pathlib import Path
 
 from cds_service.errors import ContentError
+from cds_service.pathway.banned import banned_in
 from cds_service.pathway.card import Card, Rule
 from cds_service.pathway.cases import CardCase, failure, read_cases
 from cds_service.pathway.condition import leaves
-from cds_service.pathway.content import Content, load_content
-from cds_service.pathway.truth_table import rows
+from cds_service.pathway.content import Content, check_site, load_content
+from cds_service.pathway.governance import check_reviews
+from cds_service.pathway.statements import untraced
+from cds_service.pathway.truth_table import TruthTable
 from cds_service.pathway.wording import BODY_WORDS, SUMMARY_LIMIT, longest_summary, placeholders
 
 MOST_SHOWN = 5
@@ -24,14 +29,25 @@ class CheckReport:
     notes: tuple[str, ...]
 
 
-def check(cards: Path) -> CheckReport:
-    """Check a content directory. Faults that stop loading are problems like all others."""
-    try:
-        content = load_content(cards)
-    except ContentError as error:
-        return CheckReport((str(error),), ())
+def check(cards: Path, today: date, site: Path | None = None) -> CheckReport:
+    """Check a content directory, and a site file over it.
+
+    Faults that stop loading, or the start of the service today, are problems too; so is what is idle in a site file.
+    """
     problems: list[str] = []
     notes: list[str] = []
+    try:
+        if site is not None:
+            read, at_site = check_site(cards, site)
+            problems += map(str, at_site)
+            notes.append(read.as_text())
+            if any(finding.stops for finding in at_site):
+                return CheckReport(tuple(problems), tuple(notes))
+        content = load_content(cards, site)
+        check_reviews(content.cards, today)
+    except ContentError as error:
+        return CheckReport((*problems, str(error)), ())
+    problems += untraced(content.statements, content.cards)
     for card in content.cards:
         found, states = check_card(card, content)
         problems += found
@@ -63,26 +79,22 @@ def check_card(card: Card, content: Content) -> tuple[list[str], int]:
 
 def _prove_total(card: Card) -> tuple[list[str], set[str], int]:
     """Uncovered states (the first few, in words), the rules that decide somewhere, and the number of rows."""
-    gaps: list[str] = []
-    reached: set[str] = set()
-    count = 0
-    for states in rows(card.deciding_facts(), card):
-        count += 1
-        decided = card.decide(states)
-        reached.add(decided)
-        if not decided and len(gaps) < MOST_SHOWN:
-            gaps.append(", ".join(f"{name} is {state}" for name, state in states.items()))
-    return gaps, reached, count
+    table = TruthTable(card.deciding_facts(), card)
+    decided = table.decided(card)
+    gaps = [
+        ", ".join(f"{name} is {state}" for name, state in states.items())
+        for states in table.first(decided.pop(""), MOST_SHOWN)
+    ]
+    return gaps, {name for name, where in decided.items() if where}, table.count
 
 
 def _check_suggestions(card: Card) -> list[str]:
     """No template is offered twice in one state."""
-    names = tuple(sorted({leaf.fact for offered in card.suggestions for leaf in leaves(offered.when)}))
-    for states in rows(names, card):
-        for rule in card.rules:
-            offered = card.suggest(rule.id, states)
+    table = TruthTable(tuple(sorted({leaf.fact for item in card.suggestions for leaf in leaves(item.when)})), card)
+    for rule in card.rules:
+        for offered, where in table.offered(card, rule.id, table.all).items():
             if len(offered) != len(set(offered)):
-                return [f"{card.path}: {rule.id} offers a template twice when {states}"]
+                return [f"{card.path}: {rule.id} offers a template twice when {next(table.first(where, 1))}"]
     return []
 
 
@@ -134,11 +146,8 @@ def _check_words(card: Card, content: Content) -> list[str]:
     for offered in card.suggestions:
         template = content.templates.get(offered.template)
         texts += [template.label, template.description, template.body] if template is not None else []
-    return [
-        f"{card.path}: {word!r} may not stand in a card"
-        for word in content.pathway.banned
-        if any(word.lower() in text.lower() for text in texts)
-    ]
+    found = (banned_in(text, content.pathway.banned, content.pathway.allowed) for text in texts)
+    return [f"{card.path}: {word!r} may not stand in a card" for word in dict.fromkeys(chain.from_iterable(found))]
 
 
 def _check_cases(card: Card, cases: tuple[CardCase, ...]) -> list[str]:

@@ -15,7 +15,7 @@ from cds_service.pathway.card import Card, Rule
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.escape import escape_markdown, show_date, show_reference
-from cds_service.pathway.identity import identify
+from cds_service.pathway.identity import Signer
 from cds_service.pathway.suggestions import build_suggestions
 from cds_service.pathway.wording import fill_body, fill_summary
 
@@ -28,22 +28,24 @@ MOST_ITEMS = 8
 
 def render_response(decision: Decision, content: Content, call: HookCall, now: datetime, key: bytes) -> dict[str, Any]:
     """The body of a 200 answer: ``{"cards": [...]}``, most urgent first. ``key`` signs the uuids (decision 39)."""
+    if not decision.shown:
+        return {"cards": []}
     cards = {card.id: card for card in content.cards}
+    signer = Signer(key, call, decision, now)
     return {
         "cards": [
-            render_card(cards[outcome.card_id], outcome, decision, content, call, now, key)
-            for outcome in decision.shown
+            render_card(cards[outcome.card_id], outcome, decision, content, call, signer) for outcome in decision.shown
         ]
     }
 
 
 def render_card(
-    card: Card, outcome: Outcome, decision: Decision, content: Content, call: HookCall, now: datetime, key: bytes
+    card: Card, outcome: Outcome, decision: Decision, content: Content, call: HookCall, signer: Signer
 ) -> dict[str, Any]:
     """One card as a JSON object."""
     rule = card.rule(outcome.rule)
     orders = decision.orders.of_kind(*card.orders)
-    identity = identify(key, call, orders, outcome, decision, now)
+    identity = signer.identify(card, orders, outcome)
     states = {name: fact.state for name, fact in decision.facts.items()}
     rendered: dict[str, Any] = {
         "uuid": identity.card,
@@ -55,7 +57,7 @@ def render_card(
             "topic": {"system": content.pathway.card_system, "code": card.topic, "display": card.title},
         },
     }
-    suggestions = build_suggestions(outcome, decision, content, call, identity)
+    suggestions = build_suggestions(card, outcome, decision, content, call, identity)
     if suggestions:
         rendered["suggestions"] = suggestions
         rendered["selectionBehavior"] = "at-most-one"

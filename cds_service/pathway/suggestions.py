@@ -7,33 +7,27 @@ from typing import Any
 from cds_service.facts.orders import Order
 from cds_service.fhir.shapes import as_text
 from cds_service.hooks.call import HookCall
+from cds_service.pathway.card import Card, Suggestion
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.escape import is_plain_reference, plain_label
 from cds_service.pathway.identity import Identity
 from cds_service.pathway.templates import REMOVE_DRAFTS
 
-REGIMEN_KINDS = ("systemic_anticancer_drug", "supportive_drug")
-
 
 def build_suggestions(
-    outcome: Outcome, decision: Decision, content: Content, call: HookCall, identity: Identity
+    card: Card, outcome: Outcome, decision: Decision, content: Content, call: HookCall, identity: Identity
 ) -> list[dict[str, Any]]:
     """The suggestions of one card, each with label, uuid and actions; an empty list if none can be made."""
     made: list[dict[str, Any]] = []
     for template_id in outcome.suggestions:
-        actions = (
-            _remove_drafts(decision.orders.drafts, content.pathway.wording.remove_draft)
-            if template_id == REMOVE_DRAFTS
-            else [_create(template_id, content, decision, call)]
-        )
-        if actions:
-            label = (
-                content.pathway.wording.remove_drafts
-                if template_id == REMOVE_DRAFTS
-                else content.templates[template_id].label
-            )
-            made.append({"label": label, "uuid": identity.suggestion(template_id), "actions": actions})
+        offered = card.suggestion(outcome.rule, template_id)
+        removed = _removed(decision.orders.drafts, offered, content)
+        if removed is None or (template_id == REMOVE_DRAFTS and not removed):
+            continue
+        actions = removed if template_id == REMOVE_DRAFTS else [_create(template_id, content, decision, call), *removed]
+        label = offered.label if removed else content.templates[template_id].label
+        made.append({"label": label, "uuid": identity.suggestion(template_id), "actions": actions})
     return made
 
 
@@ -56,24 +50,23 @@ def _counted(decision: Decision, fact: str, kind: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reference for reference in found if is_plain_reference(reference)))
 
 
-def _remove_drafts(drafts: tuple[Order, ...], words: str) -> list[dict[str, Any]]:
-    """One delete per draft of the regimen, folinic acid included; orders already signed are left alone.
+def _removed(drafts: tuple[Order, ...], offered: Suggestion, content: Content) -> list[dict[str, Any]] | None:
+    """One delete per draft of the kinds that a suggestion removes; orders already signed are left alone.
 
-    None at all if one of the drafts cannot be named: a regimen removed in part would look removed.
+    None if one of the drafts cannot be named: a regimen removed in part would look removed.
     """
-    ours = {order.reference: order for order in drafts if _is_removable(order)}
+    ours = {order.reference: order for order in drafts if _is_removable(order, offered.removes)}
     if not all(is_plain_reference(reference) for reference in ours):
-        return []
+        return None
     return [
         {
             "type": "delete",
-            "description": f"{words} {plain_label(order.label) or reference}",
+            "description": f"{content.pathway.wording.remove_draft} {plain_label(order.label) or reference}",
             "resourceId": reference,
         }
         for reference, order in ours.items()
     ]
 
 
-def _is_removable(order: Order) -> bool:
-    is_ours = not order.kinds.isdisjoint(REGIMEN_KINDS)
-    return is_ours and as_text(order.resource.get("status")) in ("draft", "")
+def _is_removable(order: Order, kinds: tuple[str, ...]) -> bool:
+    return not order.kinds.isdisjoint(kinds) and as_text(order.resource.get("status")) in ("draft", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,17 @@ _KEYS = frozenset({"label", "description", "fill", "resource"})
 
 @dataclass(frozen=True, slots=True)
 class OrderTemplate:
-    """One order that a card may suggest. ``fill`` names the reference elements set from the call and the record."""
+    """One order that a card may suggest. ``fill`` names the reference elements set from the call and the record.
+
+    ``has_orderable``: the site has mapped an order of its own catalogue (decision 41).
+    """
 
     id: str
     label: str
     description: str
     fill: tuple[str, ...]
     body: str
+    has_orderable: bool = False
 
     def resource(self, references: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
         """A new draft: the body with the references that the template asks for and the call has."""
@@ -40,6 +44,20 @@ class OrderTemplate:
             if found:
                 made[element] = found if element in ("reasonReference", "supportingInfo") else found[0]
         return made
+
+    def codings(self) -> tuple[Mapping[str, str], ...]:
+        """What is ordered, as the body codes it."""
+        return tuple(json.loads(self.body)["code"].get("coding", ()))
+
+    def with_intent(self, intent: str) -> OrderTemplate:
+        """The same with the intent that requests have at this site."""
+        return replace(self, body=json.dumps({**json.loads(self.body), "intent": intent}))
+
+    def with_orderable(self, coding: Mapping[str, str], keep_ours: bool) -> OrderTemplate:
+        """The same with the coding of a site's catalogue, in place of ours or before it; the text stays."""
+        body = json.loads(self.body)
+        body["code"]["coding"] = [dict(coding), *(self.codings() if keep_ours else ())]
+        return replace(self, body=json.dumps(body), has_orderable=True)
 
 
 def load_templates(directory: Path, terms: Terminology) -> dict[str, OrderTemplate]:

@@ -35,10 +35,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All rows of one replay. ``target`` says what was called."""
+    """All rows of one replay. ``target`` says what was called, ``left_out`` names calls that it cannot be asked."""
 
     target: str
     rows: tuple[Row, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Row, ...]:
@@ -54,6 +55,7 @@ class Report:
         ]
         for row in self.failed:
             lines += ["", row.call.title, *(line for found in row.differences for line in _lines(found))]
+        lines += [f"left out {title}: its site has other settings" for title in self.left_out]
         lines += ["", f"{len(self.rows)} calls to {self.target}, {len(self.failed)} differ from what is stored"]
         return printable("\n".join(lines))
 
@@ -63,6 +65,7 @@ class Report:
             "target": self.target,
             "calls": len(self.rows),
             "differing": len(self.failed),
+            "left_out": list(self.left_out),
             "rows": [
                 {
                     "name": row.call.name,
@@ -96,7 +99,7 @@ def replay_in_process(calls: Iterable[StoredCall], content: Content) -> Report:
     """Every call through the core of this process, each at its own stored time."""
     rows = []
     for call in calls:
-        observed = run_in_process(call.body(content.prefetch), call.hook, content, call.now)
+        observed = run_in_process(call.body(content.prefetch), call.hook, call.content(content), call.now)
         rows.append(Row(call, observed, compare(call.expected, observed)))
     return Report("this installation", tuple(rows))
 

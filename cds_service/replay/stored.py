@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -18,15 +18,19 @@ from typing import Any
 
 from cds_service.content_files import line_of, read_json, read_yaml
 from cds_service.errors import ContentError
+from cds_service.facts.settings import change_settings
 from cds_service.fhir.folder import read_entries
 from cds_service.fhir.shapes import as_object, as_text
 from cds_service.fhir.source import Entry
 from cds_service.hooks import READERS
+from cds_service.pathway.content import Content
 from cds_service.replay.prefetch_shapes import SHAPES, fill_prefetch
 from cds_service.replay.result import Result, read_results
 
 USER = "Practitioner/example"
-_CASE_KEYS = frozenset({"now", "order", "draftOrders", "selections", "patient", "searches", "shape", "not_r4b"})
+_CASE_KEYS = frozenset(
+    {"now", "order", "draftOrders", "selections", "patient", "searches", "settings", "shape", "not_r4b"}
+)
 _PATIENT_TOKEN = "{{context.patientId}}"
 
 
@@ -34,7 +38,8 @@ _PATIENT_TOKEN = "{{context.patientId}}"
 class StoredCall:
     """One call to replay: a hook, the time it is made at, how to build its body, and what it should come to.
 
-    A whole call carries its ``recorded`` body; a stored patient is made into one by ``body``.
+    A whole call carries its ``recorded`` body; a stored patient is made into one by ``body``. ``settings`` are those
+    in which the site of the story differs from the shipped content.
     """
 
     name: str
@@ -46,11 +51,19 @@ class StoredCall:
     entries: tuple[Entry, ...] = ()
     searches: Mapping[str, str] = field(default_factory=dict)
     recorded: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """Name and hook, for a table."""
         return f"{self.name} {self.hook}"
+
+    def content(self, shipped: Content) -> Content:
+        """The content under which the story plays."""
+        if not self.settings:
+            return shipped
+        where = dict.fromkeys(self.settings, str(self.expected_path.with_name("case.yaml")))
+        return replace(shipped, settings=change_settings(shipped.settings, self.settings, where))
 
     def body(self, templates: Mapping[str, str]) -> dict[str, Any]:
         """The call for a service with these prefetch templates (those of discovery, or of our own content)."""
@@ -101,6 +114,7 @@ def load_patient(folder: Path, orders: Path) -> tuple[StoredCall, ...]:
             _context(hook, patient, drafts),
             entries,
             _searches(case.get("searches", {}), path),
+            settings=_settings(case.get("settings", {}), path),
         )
         for hook, result in expected.items()
     )
@@ -154,6 +168,12 @@ def _context(hook: str, patient: str, drafts: Mapping[str, Any]) -> Mapping[str,
     if hook == "order-select" and drafts["selections"] is not None:
         context["selections"] = drafts["selections"]
     return MappingProxyType(context)
+
+
+def _settings(node: Any, path: Path) -> Mapping[str, Any]:
+    if not isinstance(node, dict):
+        raise ContentError(str(path), "`settings` maps settings of the pathway to the values of this site")
+    return MappingProxyType(dict(node))
 
 
 def _searches(node: Any, path: Path) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from cds_service import __version__, cli
 from cds_service.config import Config
+from cds_service.content_files import find_cards
 from cds_service.pathway.mutants import MutantReport
 from cds_service.pathway.proof import CheckReport
 from cds_service.replay.report import Report
@@ -54,7 +55,7 @@ def test_version() -> None:
     assert run(["--version"]).stdout.strip() == f"cds-service, version {__version__}"
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "explain", "replay", "reading"])
+@pytest.mark.parametrize("command", ["serve", "check", "explain", "replay", "reading", "cards", "describe", "trace"])
 def test_every_command_has_help_and_json(command: str) -> None:
     result = run([command, "--help"])
     assert result.exit_code == 0
@@ -97,8 +98,8 @@ def test_serve_with_a_wrong_setting() -> None:
 
 
 def _check_with(monkeypatch: pytest.MonkeyPatch, problems: tuple[str, ...], survivors: tuple[str, ...]) -> None:
-    monkeypatch.setattr(cli, "prove", lambda cards: CheckReport(problems, ("a card: 3 rules",)))
-    monkeypatch.setattr(cli, "run_mutants", lambda cards: MutantReport(5, 1, survivors))
+    monkeypatch.setattr(cli, "prove", lambda cards, today, site: CheckReport(problems, ("a card: 3 rules",)))
+    monkeypatch.setattr(cli, "run_mutants", lambda cards, site: MutantReport(5, 1, survivors))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,71 @@ def test_check_of_another_content_directory(tmp_path: Path) -> None:
 def test_check_of_the_shipped_content() -> None:
     result = run(["check"])
     assert result.exit_code == 0, result.output
+
+
+# --site
+
+SITE = str(FIXTURES.parent / "docs" / "site-example.toml")
+
+
+def _site(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "site.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_check_of_the_example_site_is_clean() -> None:
+    result = run(["check", "--site", SITE])
+    assert result.exit_code == 0, result.output
+    assert "Riverbend General Hospital (invented): 12 local codes" in result.stdout
+    assert result.stdout.endswith("0 problems\n")
+
+
+def test_check_says_what_is_unknown_shadowed_or_never_used(tmp_path: Path) -> None:
+    text = '[settings]\nwindow = 1\n[codes."guidance.ct"]\nsnomed = ["86259008"]\n[systems]\nidle = "1.2.3"\n'
+    path = _site(tmp_path, text)
+    result = run(["check"], CDS_SITE=path)
+    assert result.exit_code == 1
+    assert f"{path}:2: unknown setting 'window'" in result.stdout
+    assert f"{path}:4: shadowed: 86259008 means proc.liver_biopsy" in result.stdout
+    assert f"{path}:6: never used: " in result.stdout
+    assert "3 problems" in result.stdout
+
+
+@pytest.mark.parametrize("command", [["check"], ["explain", CALL], ["replay", str(FIXTURES)], ["serve"]])
+def test_a_site_file_that_is_missing_is_named(command: list[str], tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        assert_one_line_refusal(run([*command, "--site", str(path)]), str(path))
+
+
+def test_a_wrong_site_file_stops_the_start_with_file_and_line(tmp_path: Path) -> None:
+    path = _site(tmp_path, "[settings]\nmri_window = -1\n")
+    assert_one_line_refusal(run(["serve", "--site", path]), f"{path}:2: mri_window must be a int, not negative")
+    assert_one_line_refusal(run(["explain", CALL, "--site", path]), f"{path}:2: mri_window")
+
+
+def test_serve_takes_the_site_of_the_option_before_that_of_the_environment(tmp_path: Path) -> None:
+    path = _site(tmp_path, "")
+    assert json.loads(run(["serve", "--json", "--site", SITE], CDS_SITE=path).stdout)["CDS_SITE"] == SITE
+    assert json.loads(run(["serve", "--json"], CDS_SITE=path).stdout)["CDS_SITE"] == path
+    assert json.loads(run(["serve", "--json"], CDS_SITE="").stdout)["CDS_SITE"] == ""
+
+
+def test_explain_shows_a_call_as_the_site_has_it() -> None:
+    arguments = ["explain", CALL, "--now", NOW, "--json"]
+    shown = json.loads(run([*arguments, "--site", SITE]).stdout)
+    assert "riverbend-tumour-board" in [card["card"] for card in shown["cards"]]
+    assert json.loads(run(arguments, CDS_SITE=SITE).stdout) == shown
+    ours = json.loads(run(arguments, CDS_SITE="").stdout)
+    assert "riverbend-tumour-board" not in [card["card"] for card in ours["cards"]]
+
+
+def test_replay_shows_what_the_site_changes(few: Path) -> None:
+    shutil.copytree(FIXTURES / "patients" / "folfirinox-no-tissue", few / "patients" / "folfirinox-no-tissue")
+    said = "First systemic therapy: list the patient"
+    assert said not in run(["replay", str(few)]).stdout
+    result = run(["replay", str(few), "--site", SITE])
+    assert (result.exit_code, said in result.stdout) == (1, True)
 
 
 # explain
@@ -252,11 +318,16 @@ def test_replay_against_nobody(few: Path) -> None:
     assert_one_line_refusal(run(["replay", str(few), "--against", "http://127.0.0.1:1"]), "is the service running")
 
 
-@pytest.mark.parametrize("option", [["--update"], ["--cards", "."]])
+@pytest.mark.parametrize("option", [["--update"], ["--cards", "."], ["--site", SITE]])
 def test_replay_against_cannot_change_the_other_side(few: Path, option: list[str]) -> None:
     result = run(["replay", str(few), "--against", "http://127.0.0.1:1", *option])
     assert result.exit_code == 2
-    assert "neither --update nor --cards" in result.stderr
+    assert "neither --update nor --cards nor --site" in result.stderr
+
+
+def test_replay_against_a_service_takes_no_notice_of_the_site_of_the_environment(few: Path) -> None:
+    arguments = ["replay", str(few), "--against", "http://127.0.0.1:1"]
+    assert_one_line_refusal(run(arguments, CDS_SITE=SITE), "is the service running")
 
 
 def test_replay_of_no_fixtures(tmp_path: Path) -> None:
@@ -283,3 +354,56 @@ def test_reading(monkeypatch: pytest.MonkeyPatch, failures: tuple[str, ...], exi
     shown = run(["reading", "texts"])
     assert (shown.exit_code, shown.stdout) == (exit_code, "a table\n")
     assert json.loads(run(["reading", "texts", "--json"]).stdout) == {"texts": 3}
+
+
+# cards, describe, trace
+
+
+@pytest.fixture
+def cards_copy(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(find_cards(), tmp_path / "cards"))
+
+
+def test_cards_lists_every_card_with_its_standing() -> None:
+    result = run(["cards"])
+    assert result.exit_code == 0, result.output
+    assert "tissue-before-systemic-therapy" in result.stdout
+    assert "draft" in result.stdout
+    found = json.loads(run(["cards", "--json"]).stdout)
+    assert {"id", "version", "status", "standing", "sources"} <= set(found[0])
+
+
+def test_cards_as_csv_is_the_stored_register() -> None:
+    stored = (FIXTURES.parent / "cards" / "register.csv").read_text(encoding="utf-8")
+    assert run(["cards", "--csv"]).stdout == stored
+
+
+def test_describe_writes_pages_and_names_them(tmp_path: Path) -> None:
+    out = tmp_path / "pages"
+    result = run(["describe", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == sorted(str(path) for path in out.iterdir())
+    assert str(out / "index.html") in json.loads(run(["describe", "--out", str(out), "--json"]).stdout)
+
+
+def test_describe_needs_a_place_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert_one_line_refusal(run(["describe", "--out", str(tmp_path / "file")]), "file")
+    assert run(["describe"]).exit_code == 2
+
+
+def test_trace_is_the_stored_one() -> None:
+    result = run(["trace"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (FIXTURES.parent / "docs" / "pathway-trace.md").read_text(encoding="utf-8")
+    assert len(json.loads(run(["trace", "--json"]).stdout)) == 64
+
+
+def test_trace_fails_when_a_statement_is_lost(cards_copy: Path) -> None:
+    path = cards_copy / "pancreatic-liver-metastases" / "statements.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(', fact: "liver_metastases"', "", 1), encoding="utf-8")
+    result = run(["trace", "--cards", str(cards_copy)])
+    assert result.exit_code == 1
+    assert "nobody, and no reason is given" in result.stdout
+    assert "no card carries S11" in result.stderr

@@ -33,7 +33,8 @@ def test_wheel_holds_code_content_and_licences_and_nothing_else(wheel: Path) -> 
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/NOTICE"} <= names
     shipped = {path.relative_to(ROOT / "cards").as_posix() for path in (ROOT / "cards").rglob("*") if path.is_file()}
     assert {name.removeprefix("cds_service/cards/") for name in names if "/cards/" in name} == shipped
-    data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "cds_service").rglob("*.json")}
+    kinds = ("*.json", "*.j2", "*.css")
+    data = {path.relative_to(ROOT).as_posix() for kind in kinds for path in (ROOT / "cds_service").rglob(kind)}
     assert data <= names
 
 
@@ -47,6 +48,8 @@ def test_wheel_requires_only_what_runs(wheel: Path) -> None:
 
 def test_check_passes_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
     run([installed / "cds-service", "check"], cwd=tmp_path)
+    run([installed / "cds-service", "describe", "--out", "pages"], cwd=tmp_path)
+    assert (tmp_path / "pages" / "index.html").is_file()
     where = run([installed / "python", "-c", "import cds_service; print(cds_service.__file__)"], cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(installed.parent)
 

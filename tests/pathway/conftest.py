@@ -14,13 +14,20 @@ from cds_service.pathway.content import Content, load_content
 
 
 @pytest.fixture(scope="session")
-def content() -> Content:
+def shipped() -> Content:
+    """The whole content."""
     return load_content(find_cards())
 
 
 @pytest.fixture(scope="session")
-def tissue_card(content: Content) -> Card:
-    return next(card for card in content.cards if card.id == "tissue-before-systemic-therapy")
+def content(shipped: Content) -> Content:
+    """The content that a test module looks at; a module may take a part of it."""
+    return shipped
+
+
+@pytest.fixture(scope="session")
+def tissue_card(shipped: Content) -> Card:
+    return next(card for card in shipped.cards if card.id == "tissue-before-systemic-therapy")
 
 
 @pytest.fixture

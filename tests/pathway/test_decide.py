@@ -24,6 +24,12 @@ SUBJECT = {"reference": "Patient/p1"}
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 
 
+@pytest.fixture(scope="module", name="content")
+def only_the_tissue_card(shipped: Content, tissue_card: Card) -> Content:
+    """One card is enough to see how a decision is reached."""
+    return replace(shipped, cards=(tissue_card,))
+
+
 def condition(code: str) -> dict[str, Any]:
     return {
         "resourceType": "Condition",
@@ -147,6 +153,49 @@ def test_decide_alone_answers_the_same_as_evaluate(content: Content) -> None:
     assert decide(record, evaluated.orders, content, NOW) == evaluated
     assert decide(record, replace(evaluated.orders, selected=()), content, NOW).silence == NO_ORDER_OF_OURS
     assert decide(build_record("p1", []), evaluated.orders, content, NOW).silence == NOT_OUR_PATIENT
+
+
+@pytest.mark.parametrize(("is_on", "silence"), [(True, ""), (False, NO_ORDER_OF_OURS)])
+def test_a_card_whose_switch_is_off_is_no_candidate(
+    content: Content, tissue_card: Card, is_on: bool, silence: str
+) -> None:
+    """Off, it asks for no data either; the shipped cards without a switch are always on."""
+    switched = replace(
+        content,
+        cards=(replace(tissue_card, enabled_by="pet_ct_card"),),
+        settings=replace(content.settings, pet_ct_card=is_on),
+    )
+    source = Recorded({"conditions": [CANCER, LIVER]})
+    decision = evaluate(call(), source, switched, NOW)
+    assert (decision.silence, bool(decision.shown), bool(source.asked)) == (silence, is_on, is_on)
+
+
+def test_the_card_about_pet_ct_has_its_switch(shipped: Content) -> None:
+    """NICE NG85 offers PET-CT for localised disease (pathway Q8): off unless a site wants it."""
+    switches = {card.id: card.enabled_by for card in shipped.cards if card.enabled_by}
+    assert switches == {"pet-ct-not-first": "pet_ct_card"}
+    assert not shipped.settings.pet_ct_card
+
+
+def test_the_cards_are_ranked_as_decided(shipped: Content) -> None:
+    """Decision 27, by topic: C3, C10, C1, C2, C4, C5, C9, C12, C6, C13, C11, C8, C7."""
+    topics = {card.id: card.topic for card in shipped.cards}
+    assert [topics[name] for name in shipped.pathway.order] == [
+        "ResectionWithLiverMetastases",
+        "HistologyDoesNotMatchRegimen",
+        "TissueBeforeSystemicTherapy",
+        "UsBiopsyFailedChangeGuidance",
+        "MriBeforeResectionDecision",
+        "StagingLaparoscopyBeforeResection",
+        "OtherPrimaryConsiderEus",
+        "FitnessBeforeIntensiveRegimen",
+        "PancreasProtocolCt",
+        "TissueAlreadyConfirmed",
+        "TissueAtBiliaryStent",
+        "NoBiopsyBeforeUpfrontResection",
+        "PetCtNotFirst",
+    ]
+    assert shipped.pathway.most_cards == 2
 
 
 def test_at_most_two_cards_go_out_and_the_rest_is_in_the_decision(content: Content, tissue_card: Card) -> None:

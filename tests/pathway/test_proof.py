@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from cds_service.pathway.content import load_content
 from cds_service.pathway.mutants import Mutant, differs, is_killed, make_mutants, mutants
 from cds_service.pathway.proof import check
 
+TODAY = date(2026, 3, 2)
 FOLDER = "pancreatic-liver-metastases"
 CARD = f"{FOLDER}/tissue-before-systemic-therapy.md"
 CASES = f"{FOLDER}/tissue-before-systemic-therapy.cases.yaml"
@@ -25,7 +27,7 @@ Damage = Callable[[str, str, str], Path]
 
 
 def test_the_shipped_content_is_sound() -> None:
-    report = check(find_cards())
+    report = check(find_cards(), TODAY)
     assert report.problems == ()
     assert "total over" in report.notes[0]
 
@@ -35,22 +37,23 @@ def test_the_shipped_content_is_sound() -> None:
     [
         pytest.param(
             CARD,
-            '  - silence: "liver-stale"\n    when: {liver_metastases: "unknown:stale"}\n',
+            '  - silence: "liver-stale"\n'
+            '    when: {all: [{liver_metastases: "unknown:stale"}, {tissue_scope_extends: "no"}]}\n',
             "",
             "no rule holds when .*liver_metastases is unknown:stale",
             id="a-gap",
         ),
         pytest.param(
             CARD,
-            '  - silence: "liver-stale"\n    when: {liver_metastases: "unknown:stale"}',
-            '  - silence: "liver-stale"\n    when: {liver_metastases: "no"}',
+            '  - silence: "liver-stale"\n    when: {all: [{liver_metastases: "unknown:stale"},',
+            '  - silence: "liver-stale"\n    when: {all: [{liver_metastases: "no"},',
             "the rule 'liver-stale' can never decide",
             id="a-dead-rule",
         ),
         pytest.param(
             CARD,
-            '    when: {failed_ultrasound_biopsy: ["no:*", "unknown:*"]}',
-            '    when: {failed_ultrasound_biopsy: ["no:*", "unknown:*"]}\n'
+            '    when: {all: ["lesion-known", {failed_ultrasound_biopsy: ["no:*", "unknown:*"]}]}',
+            '    when: {all: ["lesion-known", {failed_ultrasound_biopsy: ["no:*", "unknown:*"]}]}\n'
             '  - template: "liver-biopsy-image-guided"\n    rules: ["not-found"]',
             "offers a template twice",
             id="a-template-twice",
@@ -181,13 +184,13 @@ def test_the_shipped_content_is_sound() -> None:
     ],
 )
 def test_check_sees(damage: Damage, name: str, old: str, new: str, message: str) -> None:
-    problems = check(damage(name, old, new)).problems
+    problems = check(damage(name, old, new), TODAY).problems
     assert any(re.search(message, problem) for problem in problems), problems
 
 
 def test_a_card_without_cases_is_a_problem(cards_copy: Path) -> None:
     (cards_copy / CASES).unlink()
-    assert any("cannot be read" in problem for problem in check(cards_copy).problems)
+    assert any("cannot be read" in problem for problem in check(cards_copy, TODAY).problems)
 
 
 def test_a_weakened_case_file_lets_a_mutant_live(cards_copy: Path) -> None:
@@ -198,7 +201,7 @@ def test_a_weakened_case_file_lets_a_mutant_live(cards_copy: Path) -> None:
         if "unknown:indeterminate is not a yes" not in line
     ]
     path.write_text("\n".join(kept), encoding="utf-8")
-    card = load_content(cards_copy).cards[0]
+    card = next(card for card in load_content(cards_copy).cards if card.topic == "TissueBeforeSystemicTherapy")
     cases = read_cases(card)
     alive = [
         mutant.what
@@ -224,7 +227,7 @@ def test_a_mutant_that_changes_nothing_is_equivalent(tissue_card: Card) -> None:
 
 def test_reading_an_unknown_as_yes_differs(tissue_card: Card) -> None:
     assert differs(Mutant("closed-world", "x", tissue_card, "prior_systemic_therapy", "yes"), tissue_card)
-    assert differs(Mutant("closed-world", "x", tissue_card, "other_primary_history", "yes"), tissue_card)
+    assert differs(Mutant("closed-world", "x", tissue_card, "other_primary_history", "yes:likely-source"), tissue_card)
 
 
 def test_no_mutant_survives_on_a_small_card(cards_copy: Path, damage: Damage) -> None:

@@ -71,6 +71,9 @@ def _complete(known: Mapping[str, Fact]) -> Mapping[str, Fact]:
         "mri_liver_done",
         "mri_contraindicated",
         "resectability",
+        "tissue_scope_extends",
+        "histology_mismatch",
+        "other_distant_disease",
     )
     return MappingProxyType({**{name: Fact(name, "no") for name in names}, **known})
 
@@ -201,7 +204,7 @@ def test_orders_are_named_and_escaped(content: Content) -> None:
     assert not re.search(r"<[a-zA-Z/!]", detail)
 
 
-def test_suggestions_create_valid_drafts_with_references(content: Content) -> None:
+def test_suggestions_create_valid_drafts_with_references(content: Content, tissue_card: Card) -> None:
     facts = {
         "pancreatic_cancer": Fact(
             "pancreatic_cancer",
@@ -216,7 +219,7 @@ def test_suggestions_create_valid_drafts_with_references(content: Content) -> No
             (Evidence("DiagnosticReport/ct", "x"), Evidence("Condition/c3", "x")),
         ),
     }
-    offered = tuple(sorted(content.templates))
+    offered = tuple(sorted({item.template for item in tissue_card.suggestions} & set(content.templates)))
     card = card_of(content, decision("not-found", offered, **facts))
     assert card["selectionBehavior"] == "at-most-one"
     assert [suggestion["label"] for suggestion in card["suggestions"]] == [
@@ -333,3 +336,47 @@ def test_the_uuid_is_stable_within_a_day_and_follows_the_finding(content: Conten
         ),
     ]
     assert len({uuid, *(card["uuid"] for card in different)}) == len(different) + 1
+
+
+BIOPSY = Order(
+    "ServiceRequest/b1",
+    {"resourceType": "ServiceRequest", "id": "b1", "status": "draft"},
+    frozenset({"liver_biopsy"}),
+    frozenset({"proc.liver_biopsy"}),
+    "US-guided liver biopsy",
+    "",
+)
+
+
+def biopsy_decision(content: Content, *drafts: Order) -> Decision:
+    """Card C2 offers its replacement for these drafts."""
+    card = next(card for card in content.cards if card.topic == "UsBiopsyFailedChangeGuidance")
+    names = {*card.deciding_facts(), *card.wording_facts(), *card.shown_facts}
+    facts = MappingProxyType({name: Fact(name, "no") for name in names})
+    outcome = Outcome(
+        card.id, card.topic, "ultrasound-again", "ultrasound-again", "", "warning", ("liver-biopsy-ct-guided",)
+    )
+    return Decision("order-sign", Orders("order-sign", drafts, drafts, ()), facts, (outcome,), MappingProxyType({}))
+
+
+def test_a_replacement_creates_the_new_order_and_deletes_the_draft_in_one_suggestion(content: Content) -> None:
+    """Decision 28."""
+    (suggestion,) = card_of(content, biopsy_decision(content, BIOPSY, DRUG))["suggestions"]
+    assert suggestion["label"] == "Replace by CT-guided percutaneous liver biopsy"
+    created, deleted = suggestion["actions"]
+    assert (created["type"], created["resource"]["code"]["text"]) == (
+        "create",
+        "CT-guided percutaneous biopsy of liver",
+    )
+    assert (deleted["type"], deleted["resourceId"]) == ("delete", "ServiceRequest/b1")
+
+
+def test_what_is_signed_already_is_not_replaced_and_the_new_order_stands_alone(content: Content) -> None:
+    signed = replace(BIOPSY, resource={**BIOPSY.resource, "status": "active"})
+    (suggestion,) = card_of(content, biopsy_decision(content, signed))["suggestions"]
+    assert suggestion["label"] == content.templates["liver-biopsy-ct-guided"].label
+    assert [action["type"] for action in suggestion["actions"]] == ["create"]
+
+
+def test_a_draft_that_cannot_be_named_is_not_replaced(content: Content) -> None:
+    assert "suggestions" not in card_of(content, biopsy_decision(content, replace(BIOPSY, reference="urn:uuid:4")))

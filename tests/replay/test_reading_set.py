@@ -30,6 +30,18 @@ _TEXTS = """
   question: attempt
   expect: not-failed
   text: "US guided liver biopsy. Cores taken."
+- id: "f"
+  question: resectability
+  expect: resectable
+  text: "Borderline resectable tumour."
+- id: "g"
+  question: protocol-ct
+  expect: "yes"
+  text: "CT of the abdomen."
+- id: "h"
+  question: liver
+  expect: absent-hedged
+  text: "Liver: probable cyst."
 """
 
 
@@ -40,23 +52,25 @@ def lexicon() -> Lexicon:
 
 @pytest.fixture
 def sets(tmp_path: Path) -> Path:
-    for name in ("tuning", "frozen"):
+    for name in ("tuning", "frozen", "frozen-2"):
         (tmp_path / f"{name}.yaml").write_text(_TEXTS, encoding="utf-8")
     return tmp_path
 
 
 def test_counts_and_rates(sets: Path, lexicon: Lexicon) -> None:
-    attempt, liver, pathology = confusion(read_set(sets / "tuning.yaml"), lexicon)
+    attempt, liver, pathology, protocol, resectability = confusion(read_set(sets / "tuning.yaml"), lexicon)
     assert (attempt.right, attempt.total, attempt.recall) == (1, 1, 1.0)
-    assert liver.counts == {("absent", "absent"): 1}
+    assert liver.counts == {("absent", "absent"): 2}
     assert (pathology.right, pathology.total, pathology.wrongly_positive) == (1, 3, 1)
     assert (pathology.recall, pathology.unread) == (0.5, 0.5)
+    assert (protocol.wrongly_positive, protocol.recall, protocol.unread) == (0, 0.0, 1.0)
+    assert (resectability.wrongly_positive, resectability.recall, resectability.unread) == (1, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("name", ["tuning", "spent"])
+@pytest.mark.parametrize("name", ["tuning", "tuning-2", "spent"])
 def test_a_development_set_lists_failures(tmp_path: Path, lexicon: Lexicon, name: str) -> None:
     (tmp_path / f"{name}.yaml").write_text(_TEXTS, encoding="utf-8")
-    assert [each.id for each in report(tmp_path, lexicon).failures] == ["b", "c"]
+    assert [each.id for each in report(tmp_path, lexicon).failures] == ["b", "c", "f", "g"]
 
 
 def test_the_frozen_half_lists_no_failures(sets: Path, lexicon: Lexicon) -> None:
@@ -64,6 +78,8 @@ def test_the_frozen_half_lists_no_failures(sets: Path, lexicon: Lexicon) -> None
     assert [(each.id, each.expect, each.read) for each in measured.failures] == [
         ("b", "confirmed", "uninterpretable"),
         ("c", "uninterpretable", "confirmed"),
+        ("f", "resectable", "borderline"),
+        ("g", "yes", "not-stated"),
     ]
     (sets / "tuning.yaml").unlink()
     assert report(sets, lexicon).failures == ()
