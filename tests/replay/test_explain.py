@@ -34,7 +34,8 @@ def test_a_card_is_explained_from_order_to_summary(content: Content) -> None:
     lines = [line.strip() for line in text.splitlines()]
     assert lines[0] == "order-select at 2026-03-02T09:00:00+00:00"
     assert any(
-        line.startswith("MedicationRequest/oxaliplatin: oxaliplatin: systemic_anticancer_drug") for line in lines
+        line.startswith("MedicationRequest/oxaliplatin: oxaliplatin: intensive_regimen, systemic_anticancer_drug")
+        for line in lines
     )
     assert any(line.startswith("tissue_confirmation: no:non-diagnostic; 2026-02-17") for line in lines)
     assert any("DiagnosticReport/liver-biopsy 2026-02-17 final" in line for line in lines)
@@ -50,7 +51,7 @@ def test_a_silence_is_explained_by_its_reason(content: Content) -> None:
         "  tissue-before-systemic-therapy: silent, tissue-confirmed, by tissue-confirmed"
         in found.as_text().splitlines()
     )
-    card = found.as_json()["cards"][0]
+    card = next(card for card in found.as_json()["cards"] if card["card"] == "tissue-before-systemic-therapy")
     assert (card["shown"], card["silence"], card["summary"]) == (False, "tissue-confirmed", "")
 
 

@@ -157,7 +157,7 @@ def test_the_call_line_has_these_fields_and_no_others(lines: Callable[[], str]) 
     line = json.loads(lines())
     assert set(line) == {"event", "service", "method", "status", "ms", "outcomes", "cards", "silences"}
     assert (line["event"], line["service"], line["status"]) == ("call", f"{ID}order-select", 200)
-    assert line["cards"] == ["TissueBeforeSystemicTherapy:not-found:warning"]
+    assert line["cards"] == ["TissueBeforeSystemicTherapy:not-found:warning", "PancreasProtocolCt:no-protocol-ct:info"]
 
 
 def test_the_call_line_names_the_silence(lines: Callable[[], str]) -> None:
