@@ -7,7 +7,7 @@ says nothing about it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -39,7 +39,7 @@ from cds_service.facts.reports import (
 )
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, notes_of, vocabulary_of
-from cds_service.fhir.shapes import When, as_text, type_and_id
+from cds_service.fhir.shapes import Concept, When, as_text, type_and_id
 from cds_service.fhir.source import Resource
 from cds_service.reading import read_attempt
 
@@ -155,16 +155,20 @@ def _failure(
 
 
 def _own_words(resource: Resource, case: Case) -> str:
-    """What a Procedure says in words, as one account: what was done, why it was stopped, its outcome, its notes.
+    """What a Procedure says in words, as one account: what was done, where, why it was stopped, its outcome, notes.
 
-    Where the client gives only a code for what was done, our own display of it stands in.
+    Where the client gives only a code for what was done, or where, our own display of it stands in.
     """
-    what = concepts_of(resource, "code")
-    codings = (coding for concept in what for coding in concept.codings)
-    names = [name for concept in what for name in concept.names]
-    names = names or [case.terms.display(coding.system, coding.code) for coding in codings]
+    what, where = (_names(concepts_of(resource, element), case) for element in ("code", "bodySite"))
     said = [name for concept in concepts_of(resource, "statusReason", "outcome") for name in concept.names]
-    return ". ".join((*names, *said, *notes_of(resource)))
+    return ". ".join((*what, *where, *said, *notes_of(resource)))
+
+
+def _names(concepts: Iterable[Concept], case: Case) -> list[str]:
+    known = tuple(concepts)
+    codings = (coding for concept in known for coding in concept.codings)
+    names = [name for concept in known for name in concept.names]
+    return names or [case.terms.display(coding.system, coding.code) for coding in codings]
 
 
 def _missed_target(resource: Resource, when: When | None, findings: tuple[PathologyFinding, ...], case: Case) -> bool:

@@ -159,10 +159,15 @@ def _not_under_way(encounter: Resource, case: Case) -> str:
 
 
 def _class_of(encounter: Resource) -> tuple[str, ...]:
-    """The letters and words of the class of an encounter: one Coding in R4, a list of concepts in R5."""
+    """The letters and words of the class of an encounter: one Coding in R4, a list of concepts in R5.
+
+    A Coding without a code says it in its display.
+    """
     kinds = concepts_of(encounter, "class")
     codes = (coding.code for kind in kinds for coding in kind.codings)
-    return tuple(text for text in (*codes, *(name for kind in kinds for name in kind.names)) if text)
+    told = tuple(text for text in (*codes, *(name for kind in kinds for name in kind.names)) if text)
+    displays = (as_text(as_object(item).get("display")) for item in as_list(encounter.get("class")))
+    return told or tuple(display for display in displays if display)
 
 
 def _is_unplanned(encounter: Resource, case: Case) -> bool:

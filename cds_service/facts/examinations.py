@@ -81,6 +81,12 @@ def parts_named(study: Resource, words: Vocabulary) -> frozenset[str]:
     return words.both(concept for part in _parts(study) for concept in concepts_of(part, "modality", "bodySite"))
 
 
+def sites_told(study: Resource) -> tuple[str, ...]:
+    """The body sites of an ImagingStudy and its series, as far as they are told in words."""
+    sites = (concept for part in _parts(study) for concept in concepts_of(part, "bodySite"))
+    return tuple(name for site in sites for name in site.names)
+
+
 def series_descriptions(study: Resource) -> tuple[str, ...]:
     """What the series of an ImagingStudy are called."""
     return tuple(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds_service.facts.case import Case
-from cds_service.facts.examinations import Examination, Standing, examination_of, parts_named, settle_examinations
+from cds_service.facts.examinations import (
+    Examination,
+    Standing,
+    examination_of,
+    parts_named,
+    settle_examinations,
+    sites_told,
+)
 from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact, Value
 from cds_service.facts.filtration import filtration_of
 from cds_service.facts.liver_imaging import imaging_reports
@@ -28,6 +35,7 @@ _BARRED_SEARCHES = ("conditions", "procedures", "observations")
 _ENHANCED = "mri.contrast_or_diffusion"
 _LIVER_MRI = frozenset({"img.mri_abdomen_liver", "img.mri_pancreas_mrcp"})
 _SHOWS_LIVER = _LIVER_MRI | {"site.liver", "site.pancreas", "site.abdomen"}
+_ELSEWHERE = frozenset({"img.mri_other_region", "site.other"})
 
 
 @fact(
@@ -39,7 +47,7 @@ _SHOWS_LIVER = _LIVER_MRI | {"site.liver", "site.pancreas", "site.abdomen"}
 def mri_liver_done(case: Case) -> Fact:
     """An MRI of liver or upper abdomen with contrast or diffusion, reported, within its window.
 
-    ``indeterminate``: an MRI of the region whose technique is not told, or that has no final report.
+    ``indeterminate``: an MRI of the region, or that may be, whose technique is not told or that has no final report.
     """
     return settle_examinations(
         "mri_liver_done", (*_reported(case), *_unreported(case)), unfinished(case, _DONE_SEARCHES)
@@ -78,12 +86,17 @@ def _unreported(case: Case) -> Iterator[Examination]:
         known = words.both(titles) | words.named((described,)) | parts_named(study, words)
         if not known & (_LIVER_MRI | {"img.modality_mri"}):
             continue
+        sites = sites_told(study)
+        # A region that is told beside the modality names no MRI by itself.
+        named = (*(name for title in titles for name in title.names), described, *sites)
+        known |= words.named(f"MRI {name}" for name in named if name)
         standing: Standing = "unsure"
         why = "an examination without a report here"
         if as_text(study.get("status")) not in {"available", ""}:
             standing, why = "", "not finished or withdrawn"
-        elif not known & _SHOWS_LIVER:
-            standing, why = "", "not known to show the liver"
+        elif known.isdisjoint(_SHOWS_LIVER):
+            is_elsewhere = bool(sites) or not known.isdisjoint(_ELSEWHERE)
+            standing, why = ("", "of another region") if is_elsewhere else ("unsure", "its region is not told")
         shown = titles if label_of(titles) else concepts_of({"code": described}, "code")
         yield examination_of(
             study, read_when(study.get("started")), standing, why, shown, case.settings.mri_window, case

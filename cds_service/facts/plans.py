@@ -10,9 +10,12 @@ from cds_service.facts.care_plans import plan_statements
 from cds_service.facts.case import Case
 from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact
 from cds_service.facts.marks import with_mark
+from cds_service.facts.medications import COUNSELLING, SYSTEMIC_DRUG, read_medication, read_purpose
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
+from cds_service.facts.services import read_service
 from cds_service.facts.surgery import RESECTIONS, Operation, operation_of, read_operation
+from cds_service.facts.therapy import therapy_begun_lately
 from cds_service.facts.vocabulary import concepts_of, label_of, notes_of, says_not_to, vocabulary_of
 from cds_service.fhir.shapes import (
     Concept,
@@ -27,7 +30,14 @@ from cds_service.fhir.source import Resource
 from cds_service.record import Search
 
 _RESECTION_SEARCHES = ("serviceRequests", "appointments", "carePlans", "procedures")
-_NEOADJUVANT_SEARCHES = ("carePlans", "serviceRequests", "medicationRequests")
+_NEOADJUVANT_SEARCHES = (
+    "carePlans",
+    "serviceRequests",
+    "medicationRequests",
+    "medicationAdministrations",
+    "medicationStatements",
+    "procedures",
+)
 _TRIAL_SEARCHES = ("carePlans",)
 
 _BOOKED = frozenset({"booked", "pending", "arrived", "checked-in"})
@@ -35,6 +45,7 @@ _BOOKING_GRACE = timedelta(days=1)
 _LIVE = frozenset({"active", "on-hold"})
 _NO_RESECTION = "plan.no_resection"
 _PREOPERATIVE = "chemo_preoperative"
+_ADJUVANT = "plan.adjuvant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ def _requests(case: Case) -> Iterator[_Item]:
             refusal = "written in the future"
         elif _is_fulfilled(resource, case):
             refusal = "already carried out"
-        why_not = refusal or _over(when, case)
+        why_not = refusal or _over(when, case) or _ruled_out(authored, case)
         label = label_of(concepts_of(resource, "code"))
         yield _Item(type_and_id(resource), label, when, status, _named("requested", operation), why_not)
 
@@ -129,6 +140,7 @@ def _appointments(case: Case) -> Iterator[_Item]:
         why_not = "" if status in _BOOKED else f"not booked: {status or 'no status'}"
         if not why_not and start is not None and start.last < case.now - _BOOKING_GRACE:
             why_not = "its time has passed"
+        why_not = why_not or _ruled_out(read_when(resource.get("created")), case)
         yield _Item(type_and_id(resource), label_of(what), start, status, _named("booked", operation), why_not)
 
 
@@ -147,7 +159,7 @@ def _plans(case: Case) -> Iterator[_Item]:
         if not why_not and id(said.resource) in against:
             why_not = "the plan is not to resect"
         line = said.line(counted=False, why="")
-        why_not = why_not or _over(said.when, case)
+        why_not = why_not or _over(said.when, case) or _ruled_out(said.when, case)
         yield _Item(line.reference, line.text, said.when, line.status, "planned", why_not, line.quote)
 
 
@@ -157,6 +169,14 @@ def _over(when: When | None, case: Case) -> str:
     if when is None or when.is_older_than(window, case.now):
         return f"not from the last {window} days"
     return "already carried out" if any(done.first >= when.first for done in _operated(case)) else ""
+
+
+def _ruled_out(when: When | None, case: Case) -> str:
+    """Why what was intended on that date was given up, or "": a plan against resection, not certainly older."""
+    if when is None:
+        return ""
+    against = (said.when for said in plan_statements(case) if _NO_RESECTION in said.names and not said.void)
+    return "a later plan is not to resect" if any(said and said.last >= when.first for said in against) else ""
 
 
 def _operated(case: Case) -> Iterator[When]:
@@ -190,23 +210,29 @@ def _named(what: str, operation: Operation) -> str:
     searches=_NEOADJUVANT_SEARCHES,
 )
 def neoadjuvant_planned(case: Case) -> Fact:
-    """Therapy before surgery is planned or ordered: in a care plan, a live request, or the draft orders.
+    """Therapy before surgery is planned, ordered or begun: in a care plan, a live request, the draft orders.
 
-    It needs no date: a card that discourages a biopsy had better be silent. ``as_of`` is the latest date.
+    A systemic drug for this cancer counts whatever its order calls it, unless that is adjuvant: ordered, or begun too
+    lately to be earlier therapy (F9). It needs no date: a card that discourages a biopsy had better be silent.
+    ``as_of`` is the latest date.
     """
-    items = (*_neoadjuvant_orders(case), *_neoadjuvant_plans(case))
+    items = (*_neoadjuvant_orders(case), *_therapy_begun(case), *_neoadjuvant_plans(case))
     return _settle("neoadjuvant_planned", items, unfinished(case, _NEOADJUVANT_SEARCHES))
 
 
 def _neoadjuvant_orders(case: Case) -> Iterator[_Item]:
     drafts = {order.reference for order in case.orders.drafts}
     for order in case.orders.drafts:
-        if order.kinds and (why := _names_neoadjuvant(order.resource, case)):
+        is_systemic = SYSTEMIC_DRUG in order.kinds
+        if order.kinds and (why := _before_surgery(order.resource, is_systemic, case)):
             status = as_text(order.resource.get("status"))
             yield _Item(order.reference, order.label, None, status, f"among the draft orders, {why}")
     for resource in case.record.of("ServiceRequest", "MedicationRequest"):
         status = as_text(resource.get("status"))
-        if status not in _LIVE or type_and_id(resource) in drafts or not (why := _names_neoadjuvant(resource, case)):
+        if status not in _LIVE or type_and_id(resource) in drafts:
+            continue
+        why = _before_surgery(resource, _is_systemic(resource, case), case)
+        if not why:
             continue
         authored = read_when(resource.get("authoredOn"))
         why_not = "an instruction not to do it" if says_not_to(resource) else ""
@@ -216,12 +242,37 @@ def _neoadjuvant_orders(case: Case) -> Iterator[_Item]:
         yield _Item(type_and_id(resource), label, authored, status, why, why_not)
 
 
-def _names_neoadjuvant(resource: Resource, case: Case) -> str:
-    """How an order says that it is for therapy before surgery, "" if it does not."""
+def _before_surgery(resource: Resource, is_systemic: bool, case: Case) -> str:
+    """Why an order is for therapy before surgery, "" if it is not."""
     words = vocabulary_of(case)
     if _PREOPERATIVE in words.coded(concepts_of(resource, "code")):
         return "coded as chemotherapy before an operation"
-    return "named as therapy before surgery" if "plan.neoadjuvant" in words.named(_words_of(resource, case)) else ""
+    named = words.named(_words_of(resource, case))
+    if "plan.neoadjuvant" in named:
+        return "named as therapy before surgery"
+    return "a systemic anticancer drug" if is_systemic and _ADJUVANT not in named else ""
+
+
+def _is_systemic(resource: Resource, case: Case) -> bool:
+    """Whether a request is for a systemic anticancer drug, a regimen or chemotherapy for this cancer."""
+    words = vocabulary_of(case)
+    if as_text(resource.get("resourceType")) == "MedicationRequest":
+        return read_medication(resource, words).is_systemic
+    if SYSTEMIC_DRUG in read_service(resource, words).kinds:
+        return True
+    # "Chemotherapy" alone triggers no card, yet it is therapy.
+    worded = words.worded(concepts_of(resource, "code"))
+    is_named = "plan.chemotherapy" in worded and COUNSELLING not in worded
+    return is_named and read_purpose(resource, words) != "other-cancer"
+
+
+def _therapy_begun(case: Case) -> Iterator[_Item]:
+    """Therapy given for the first time within the last days, which is not earlier therapy yet."""
+    for treatment, when in therapy_begun_lately(case):
+        is_adjuvant = _ADJUVANT in vocabulary_of(case).named(_words_of(treatment.resource, case))
+        why_not = "named as therapy after surgery" if is_adjuvant else ""
+        status = as_text(treatment.resource.get("status"))
+        yield _Item(type_and_id(treatment.resource), treatment.label, when, status, "begun lately", why_not)
 
 
 def _words_of(resource: Resource, case: Case) -> tuple[str, ...]:

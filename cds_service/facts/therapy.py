@@ -46,7 +46,7 @@ _CHEMOTHERAPY = AGENTS | {"chemo_administration"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Treatment:
+class Treatment:
     """One treatment of ours in the record, before anything is asked about it."""
 
     resource: Resource
@@ -88,12 +88,23 @@ def prior_systemic_therapy(case: Case) -> Fact:
     return Fact("prior_systemic_therapy", "no", evidence=evidence)
 
 
-def _treatments(case: Case) -> Iterator[_Treatment]:
+def therapy_begun_lately(case: Case) -> Iterator[tuple[Treatment, When]]:
+    """What was given, not certainly longer ago than earlier therapy was, each with its date; never what is ordered."""
+    for treatment in _treatments(case):
+        resource = treatment.resource
+        kind, when = as_text(resource.get("resourceType")), _when(resource) or read_when(resource.get("dateAsserted"))
+        if kind == "MedicationRequest" or when is None or when.is_future(case.now) or _recent(when, case) is None:
+            continue
+        if not treatment.refusal and not _never_given(resource, kind, as_text(resource.get("status")), case):
+            yield treatment, when
+
+
+def _treatments(case: Case) -> Iterator[Treatment]:
     vocabulary = vocabulary_of(case)
     for resource in _medications(case):
         use = read_medication(resource, vocabulary)
         if not AGENTS.isdisjoint(use.concepts):
-            yield _Treatment(resource, use.label, use.purpose, use.refusal, use.by_name)
+            yield Treatment(resource, use.label, use.purpose, use.refusal, use.by_name)
     yield from _procedures(with_mark(case, "Procedure", _CHEMOTHERAPY), vocabulary)
 
 
@@ -106,7 +117,7 @@ def _medications(case: Case) -> Iterator[Resource]:
                 yield resource
 
 
-def _procedures(procedures: Iterable[Resource], vocabulary: Vocabulary) -> Iterator[_Treatment]:
+def _procedures(procedures: Iterable[Resource], vocabulary: Vocabulary) -> Iterator[Treatment]:
     for resource in procedures:
         what = concepts_of(resource, "code")
         by_name = _CHEMOTHERAPY.isdisjoint(vocabulary.coded(what))
@@ -115,10 +126,10 @@ def _procedures(procedures: Iterable[Resource], vocabulary: Vocabulary) -> Itera
             continue
         purpose = read_purpose(resource, vocabulary)
         refusal = "its reason names another cancer" if purpose == "other-cancer" else ""
-        yield _Treatment(resource, label_of(what), purpose, refusal, by_name)
+        yield Treatment(resource, label_of(what), purpose, refusal, by_name)
 
 
-def _judge(treatment: _Treatment, case: Case) -> tuple[_Verdict, Evidence, bool]:
+def _judge(treatment: Treatment, case: Case) -> tuple[_Verdict, Evidence, bool]:
     """Whether a treatment was given for this cancer long enough ago, its line, and whether its own reason says so."""
     began, asserted = _when(treatment.resource), read_when(treatment.resource.get("dateAsserted"))
     when = began or asserted
@@ -136,7 +147,7 @@ def _judge(treatment: _Treatment, case: Case) -> tuple[_Verdict, Evidence, bool]
     return verdict, line, treatment.purpose == "this-cancer"
 
 
-def _verdict(treatment: _Treatment, when: When | None, case: Case) -> tuple[_Verdict, str]:
+def _verdict(treatment: Treatment, when: When | None, case: Case) -> tuple[_Verdict, str]:
     resource = treatment.resource
     kind, status = as_text(resource.get("resourceType")), as_text(resource.get("status"))
     refusal = treatment.refusal or _never_given(resource, kind, status, case)
@@ -164,7 +175,7 @@ def _recent(when: When | None, case: Case) -> tuple[_Verdict, str] | None:
     return "not", f"not more than {age} days ago"
 
 
-def _undated(treatment: _Treatment, asserted: When | None) -> tuple[_Verdict, str]:
+def _undated(treatment: Treatment, asserted: When | None) -> tuple[_Verdict, str]:
     """When it was asserted, it had begun: enough for a treatment of this cancer; without that nothing is known."""
     if asserted is not None and treatment.purpose == "this-cancer":
         return "given", "given for this cancer, by the day on which it was asserted"

@@ -117,7 +117,7 @@ def _read_bundle(key: str, bundle: Mapping[str, Any], wanted: str) -> Answer:
             found.take(value)
         entries, matches, unreadable, problems = found.entries, found.matches, found.unreadable, found.all_problems()
     problems.extend(_link_problems(bundle.get("link")))
-    problems.extend(_total_problems(bundle.get("total"), matches, entries))
+    problems.extend(_total_problems(bundle.get("total"), matches, entries, wanted))
     if not problems:
         return Answer(key, tuple(entries), Completeness.COMPLETE)
     completeness = Completeness.INCOMPLETE if entries else Completeness.FAILED
@@ -186,13 +186,14 @@ def _link_problems(value: object) -> Iterable[str]:
     return () if all(relations) else ("its links could not be read, so there may be further pages",)
 
 
-def _total_problems(total: object, matches: int, entries: Iterable[Entry]) -> Iterable[str]:
+def _total_problems(total: object, matches: int, entries: Iterable[Entry], wanted: str) -> Iterable[str]:
     """A total that is larger than what came. A result sent twice came once, or it would hide one that did not come."""
     if total is None:
         return ()
     if not isinstance(total, int) or isinstance(total, bool) or total < 0:
         return ("its total could not be read",)
-    names = [type_and_id(entry.resource) for entry in entries if as_text(entry.resource.get("id"))]
+    kept = (entry.resource for entry in entries if not wanted or entry.resource.get("resourceType") == wanted)
+    names = [type_and_id(resource) for resource in kept if as_text(resource.get("id"))]
     sent = matches - (len(names) - len(set(names)))
     return (f"only {sent} of {total} results were sent",) if total > sent else ()
 

@@ -30,6 +30,7 @@ from tests.facts.cases import (
 US_BIOPSY = coded(LOINC, "24816-1")
 CT_BIOPSY = coded(LOINC, "24812-0")
 LIVER_BIOPSY = coded(SNOMED, "86259008")
+GENERIC = coded(SNOMED, "277667006", "Ultrasound guided biopsy (procedure)")
 NOT_SEEN = named("Lesion not visualised")
 FAILED = "US guided liver biopsy attempted. Lesion not seen on ultrasound. Procedure abandoned."
 SAMPLED = "Ultrasound-guided biopsy of segment V liver lesion. 16G coaxial, three cores, good quality. No complication."
@@ -68,6 +69,29 @@ def failed(*resources: Json, searches: dict[str, Completeness] | None = None) ->
             procedure(note=[{"text": "Planned for seg VI."}], statusReason=named("We could not find the nodule")),
             "yes",
             id="only-the-account-says-so",
+        ),
+        pytest.param(
+            procedure(
+                GENERIC,
+                status="stopped",
+                bodySite=[named("Liver structure")],
+                statusReason=named("Unable to identify target lesion"),
+            ),
+            "yes",
+            id="the-liver-only-as-body-site",
+        ),
+        pytest.param(
+            procedure(
+                GENERIC,
+                status="stopped",
+                bodySite=coded(SNOMED, "10200004"),
+                statusReason=named("Unable to identify target lesion"),
+            ),
+            "yes",
+            id="body-site-as-a-bare-code",
+        ),
+        pytest.param(
+            procedure(statusReason=named("Not demonstrable on ultrasound")), "yes", id="not-demonstrable-on-ultrasound"
         ),
         pytest.param(procedure(status="completed", outcome=named("Unsuccessful")), "yes", id="unsuccessful"),
         pytest.param(
@@ -111,6 +135,15 @@ def failed(*resources: Json, searches: dict[str, Completeness] | None = None) ->
         pytest.param(procedure(named("CEUS-guided liver biopsy"), statusReason=NOT_SEEN), "no", id="under-ceus"),
         pytest.param(procedure(named("US-guided biopsy of kidney"), statusReason=NOT_SEEN), "no", id="kidney"),
         pytest.param(procedure(named("US-guided FNA thyroid"), statusReason=NOT_SEEN), "no", id="thyroid"),
+        pytest.param(
+            procedure(
+                GENERIC,
+                bodySite=[named("Kidney")],
+                statusReason=named("Unable to identify target lesion"),
+            ),
+            "no",
+            id="the-kidney-as-body-site",
+        ),
         pytest.param(procedure(named("EUS-guided biopsy of pancreas"), statusReason=NOT_SEEN), "no", id="pancreas"),
     ],
 )

@@ -68,6 +68,11 @@ def in_encounter(case: Case, ident: str) -> Case:
         pytest.param([encounter([coded(ACT, "EMER")])], "yes", id="class-as-concepts"),
         pytest.param([encounter(coded("urn:x", "E", "Emergency department"))], "yes", id="class-in-words"),
         pytest.param([encounter(coded("urn:x", "N", "Non-emergency"))], "no", id="class-that-denies-it"),
+        pytest.param([encounter({"display": "Emergency"})], "yes", id="class-as-a-display-alone"),
+        pytest.param([encounter({"display": "inpatient encounter"})], "no", id="display-of-no-emergency"),
+        pytest.param([encounter({"system": ACT, "display": 7})], "unknown:not-searched", id="display-unreadable"),
+        pytest.param([encounter([{"display": "Emergency"}])], "yes", id="class-as-a-list-of-displays"),
+        pytest.param([encounter([INPATIENT, {"display": "Emergency"}])], "no", id="a-code-before-a-display-alone"),
         pytest.param([encounter()], "no", id="routine-inpatient"),
         pytest.param([encounter(priority=named("Emergency"))], "no", id="priority-alone"),
         *(
@@ -104,6 +109,23 @@ def in_encounter(case: Case, ident: str) -> Case:
         pytest.param([encounter(status="finished", **reason("Bleeding"))], "no", id="named-but-finished"),
         pytest.param([encounter(**reason("Bleeding risk assessment"))], "no", id="bleeding-risk"),
         pytest.param([encounter(**reason("No bleeding"))], "no", id="denied"),
+        *(
+            pytest.param([encounter(**reason(words))], "no", id=words)
+            for words in (
+                "Denies bleeding",
+                "Bleeding excluded",
+                "Bleeding has been excluded",
+                "GI bleed ruled out",
+                "Haemorrhage was excluded",
+                "Bleeding denied",
+                "Jaundice, no bleeding, no cholangitis",
+                "Cholangitis excluded",
+                "Duodenal obstruction excluded",
+                "Perforation excluded",
+                "Nil bleeding",
+            )
+        ),
+        pytest.param([encounter(**reason("Cholangitis excluded; bleeding"))], "yes:named", id="one-of-two-excluded"),
         pytest.param([encounter(**reason("History of perforation"))], "no", id="history"),
         pytest.param([encounter(**reason("Primary sclerosing cholangitis"))], "no", id="sclerosing"),
         pytest.param([encounter(**reason("Cholangiocarcinoma"))], "no", id="cholangiocarcinoma"),

@@ -83,7 +83,41 @@ def named_mri(name: str, text: str = TEXT, **more: Any) -> Json:
             "unknown:indeterminate",
             id="study-by-series",
         ),
-        pytest.param([study(modality=MR)], "no", id="study-of-unknown-region"),
+        pytest.param([study(modality=MR)], "unknown:indeterminate", id="study-of-unknown-region"),
+        pytest.param(
+            [study(modality=MR, description="Follow-up")],
+            "unknown:indeterminate",
+            id="study-with-no-word-on-its-region",
+        ),
+        pytest.param([study(modality=MR, description="MRI brain")], "no", id="study-of-the-brain"),
+        pytest.param([study(modality=MR, description="Left kidney")], "no", id="study-of-another-organ"),
+        pytest.param([study(modality=MR, description="Lumbar spine")], "no", id="study-called-by-its-region"),
+        pytest.param([study(modality=MR, procedureCode=[named("Spine")])], "no", id="study-ordered-for-the-spine"),
+        pytest.param(
+            [study(modality=MR, series=[{"bodySite": {"code": "X", "display": "Lumbar spine"}}])],
+            "no",
+            id="study-of-the-spine",
+        ),
+        pytest.param(
+            [study(modality=MR, series=[{"bodySite": {"code": "X", "display": "Great toe"}}])],
+            "no",
+            id="study-of-a-region-that-we-do-not-know",
+        ),
+        pytest.param(
+            [study(modality=MR, series=[{"bodySite": {"code": "X", "display": "Upper abdomen"}}])],
+            "unknown:indeterminate",
+            id="study-of-the-abdomen-in-words",
+        ),
+        pytest.param(
+            [study(modality=MR, description="MRI brain and abdomen")],
+            "unknown:indeterminate",
+            id="study-of-two-regions",
+        ),
+        pytest.param(
+            [study(modality=MR, series=[{"bodySite": {"code": "X"}}])],
+            "unknown:indeterminate",
+            id="site-as-a-bare-code",
+        ),
         pytest.param([study(description="MRI abdomen", status="")], "unknown:indeterminate", id="study-without-status"),
         pytest.param(
             [study(modality=MR, series=[{"bodySite": coded(SNOMED, "818981001")["coding"][0]}])],
@@ -122,7 +156,7 @@ def test_mri_evidence_is_dated_and_the_replaced_version_listed() -> None:
         pytest.param([], "unknown:not-searched", id="nothing"),
         pytest.param([mri(TEXT, date=days_ago(90))], "unknown:not-searched", id="stale"),
         pytest.param([mri(TEXT)], "yes", id="done"),
-        pytest.param([mri(TEXT, status="preliminary")], "unknown:indeterminate", id="indeterminate"),
+        pytest.param([mri(TEXT, status="preliminary")], "unknown:not-searched", id="indeterminate"),
     ],
 )
 def test_mri_with_a_search_unfinished(key: str, how: Completeness, resources: list[Json], state: str) -> None:

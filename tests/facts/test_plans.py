@@ -7,7 +7,20 @@ from typing import Any
 import pytest
 
 from cds_service.fhir.source import Completeness
-from tests.facts.cases import BROKEN, PATIENT, SNOMED, Json, coded, condition, days_ago, line, make_case, named
+from tests.facts.cases import (
+    BROKEN,
+    ICD,
+    NOW,
+    PATIENT,
+    SNOMED,
+    Json,
+    coded,
+    condition,
+    days_ago,
+    line,
+    make_case,
+    named,
+)
 
 WHIPPLE = "Pancreatoduodenectomy (Whipple procedure)"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
@@ -36,6 +49,16 @@ def drug(ident: str = "mr1", status: str = "active", **more: Any) -> Json:
         "intent": "order",
         "medicationCodeableConcept": coded(RXNORM, "12574", "gemcitabine"),
         "authoredOn": days_ago(5),
+    } | more
+
+
+def given(date: str = days_ago(2), status: str = "completed", **more: Any) -> Json:
+    return {
+        "resourceType": "MedicationAdministration",
+        "id": "ma1",
+        "status": status,
+        "medicationCodeableConcept": coded(RXNORM, "32592", "oxaliplatin"),
+        "effectiveDateTime": date,
     } | more
 
 
@@ -134,6 +157,41 @@ def operated(date: str = days_ago(2), status: str = "completed", words: str = WH
         pytest.param([plan("Planned for Whipple", "")], "no", id="plan-undated"),
         pytest.param([plan("Planned for Whipple", days_ago(-5))], "no", id="plan-future"),
         pytest.param([plan("Planned for Whipple"), operated()], "no", id="plan-overtaken"),
+        pytest.param([request(), plan("Not for resection", days_ago(2))], "no", id="a-later-plan-against-a-request"),
+        pytest.param([request(), plan("Not for resection")], "no", id="a-plan-against-it-of-the-same-day"),
+        pytest.param([request(), plan("Not for resection", days_ago(9))], "yes", id="an-earlier-plan-against-it"),
+        pytest.param([request(), plan("Not for resection", "")], "yes", id="an-undated-plan-against-it"),
+        pytest.param(
+            [request(), plan("Not for resection", days_ago(2), "revoked")], "yes", id="a-revoked-plan-against-it"
+        ),
+        pytest.param([request(), plan("Not for resection", days_ago(-3))], "yes", id="a-plan-against-it-to-come"),
+        pytest.param(
+            [request(), plan("Not for resection", days_ago(2), "completed")], "no", id="a-closed-plan-against-it"
+        ),
+        pytest.param(
+            [request(occurrenceDateTime=days_ago(-9)), plan("Not for resection", days_ago(2))],
+            "no",
+            id="a-plan-against-what-was-requested-for-a-day-to-come",
+        ),
+        pytest.param(
+            [request(authoredOn=None, occurrenceDateTime=days_ago(-9)), plan("Not for resection", days_ago(2))],
+            "yes",
+            id="nobody-knows-when-it-was-requested",
+        ),
+        pytest.param(
+            [plan("Planned for Whipple", days_ago(9)), plan("Not for resection", days_ago(2), id="cp2")],
+            "no",
+            id="a-later-plan-against-a-plan",
+        ),
+        pytest.param(
+            [plan("Planned for Whipple", days_ago(2)), plan("Not for resection", days_ago(9), id="cp2")],
+            "yes",
+            id="a-plan-for-it-after-one-against-it",
+        ),
+        pytest.param(
+            [appointment(created=days_ago(9)), plan("Not for resection", days_ago(2))], "no", id="against-a-booking"
+        ),
+        pytest.param([appointment(), plan("Not for resection", days_ago(2))], "yes", id="a-booking-of-unknown-age"),
         pytest.param([plan("Planned for Whipple", note=3, activity=[5], title=["x"])], "yes", id="garbled-parts"),
         pytest.param([condition(named("Resectable pancreatic cancer"))], "no", id="resectable-is-no-plan"),
     ],
@@ -195,7 +253,39 @@ def test_evidence_of_a_planned_resection() -> None:
         pytest.param([request("Chemotherapy", reasonCode=[named("Neoadjuvant")])], "yes", id="request-reason"),
         pytest.param([request("Chemotherapy", note=[{"text": "neoadjuvant intent"}])], "yes", id="request-note"),
         pytest.param([request("Chemotherapy", orderDetail=[named("neoadjuvant")])], "yes", id="request-detail"),
-        pytest.param([request("Chemotherapy")], "no", id="chemotherapy-alone"),
+        *(
+            pytest.param([plan(words)], "yes", id=words)
+            for words in (
+                "mFOLFIRINOX x 4 then restage and Whipple",
+                "Preop FOLFIRINOX",
+                "Pre-op chemo",
+                "Chemotherapy first, then surgery",
+                "NAC then Whipple",
+                "Downstaging chemotherapy",
+                "FOLFIRINOX followed by resection",
+            )
+        ),
+        *(
+            pytest.param([plan(words)], "no", id=words)
+            for words in (
+                "Surgery first, then chemotherapy",
+                "No chemotherapy, then surgery",
+                "Not for preop FOLFIRINOX",
+                "Completed FOLFIRINOX then Whipple",
+                "Staging laparoscopy then Whipple",
+                "Preop assessment",
+                "NAC for paracetamol overdose",
+            )
+        ),
+        pytest.param([request("Chemotherapy")], "yes", id="chemotherapy-requested"),
+        pytest.param([request("FOLFIRINOX regimen", status="on-hold")], "yes", id="regimen-on-hold"),
+        pytest.param([request("Chemotherapy", status="completed")], "no", id="chemotherapy-completed"),
+        pytest.param([request("Chemotherapy education")], "no", id="a-talk-about-chemotherapy"),
+        pytest.param(
+            [request("Chemotherapy", reasonCode=[coded(ICD, "C50.9")])], "no", id="chemotherapy-for-another-cancer"
+        ),
+        pytest.param([request("Adjuvant chemotherapy")], "no", id="adjuvant-chemotherapy-requested"),
+        pytest.param([request("Adjuvant or neoadjuvant chemotherapy")], "yes", id="adjuvant-or-neoadjuvant"),
         pytest.param([request("Neoadjuvant chemotherapy", status="completed")], "no", id="request-completed"),
         pytest.param([request("Neoadjuvant chemotherapy", doNotPerform="true")], "no", id="do-not-perform"),
         pytest.param([request("Neoadjuvant chemotherapy", authoredOn=days_ago(-5))], "no", id="request-future"),
@@ -203,8 +293,46 @@ def test_evidence_of_a_planned_resection() -> None:
         pytest.param([drug(note=[{"text": "Cycle 1 of neoadjuvant gemcitabine"}])], "yes", id="drug-note"),
         pytest.param([drug(status="on-hold", note=[{"text": "neoadjuvant"}])], "yes", id="drug-on-hold"),
         pytest.param([drug(status="stopped", note=[{"text": "neoadjuvant"}])], "no", id="drug-stopped"),
-        pytest.param([drug()], "no", id="drug-alone"),
-        pytest.param([drug(note="neoadjuvant", reasonCode=7)], "no", id="garbled"),
+        pytest.param([drug()], "yes", id="drug-ordered"),
+        pytest.param([drug(status="on-hold")], "yes", id="drug-ordered-and-held"),
+        pytest.param([drug(status="completed")], "no", id="drug-order-completed"),
+        pytest.param([drug(doNotPerform=True)], "no", id="drug-not-to-be-given"),
+        pytest.param([drug(authoredOn=days_ago(-5))], "no", id="drug-ordered-in-the-future"),
+        pytest.param([drug(note=[{"text": "Adjuvant, after the Whipple"}])], "no", id="drug-after-surgery"),
+        pytest.param([drug(reasonCode=[coded(ICD, "C50.9")])], "no", id="drug-for-another-cancer"),
+        pytest.param([drug(medicationCodeableConcept=named("Metformin"))], "no", id="another-drug"),
+        pytest.param(
+            [
+                drug(medicationCodeableConcept=None, medicationReference={"reference": "Medication/m1"}),
+                {"resourceType": "Medication", "id": "m1", "code": coded(RXNORM, "12574")},
+            ],
+            "yes",
+            id="drug-by-reference",
+        ),
+        pytest.param([given(days_ago(0))], "yes", id="begun-today"),
+        pytest.param([given(days_ago(7))], "yes", id="begun-a-week-ago"),
+        pytest.param([given(days_ago(8))], "no", id="begun-before"),
+        pytest.param([given(NOW.date().isoformat()[:7])], "yes", id="begun-this-month"),
+        pytest.param([given("2026-02")], "yes", id="its-date-does-not-tell"),
+        pytest.param([given("")], "no", id="begun-nobody-knows-when"),
+        pytest.param([given(days_ago(-3))], "no", id="to-be-given"),
+        pytest.param([given(note=[{"text": "Adjuvant, cycle 1"}])], "no", id="begun-after-surgery"),
+        pytest.param([given(status="stopped")], "yes", id="begun-and-stopped"),
+        pytest.param([given(status="not-done")], "no", id="not-given"),
+        pytest.param([given(status="entered-in-error")], "no", id="given-in-error"),
+        pytest.param([given(reasonCode=[coded(ICD, "C50.9")])], "no", id="given-for-another-cancer"),
+        pytest.param(
+            [given("", "active", resourceType="MedicationStatement", dateAsserted=days_ago(2))],
+            "yes",
+            id="stated-to-be-taken",
+        ),
+        pytest.param(
+            [operated(words="Administration of antineoplastic agent", code=coded(SNOMED, "367336001"))],
+            "yes",
+            id="chemotherapy-as-a-procedure",
+        ),
+        pytest.param([request("CT", note="neoadjuvant", reasonCode=7)], "no", id="garbled"),
+        pytest.param([request("CT after chemotherapy")], "no", id="after-chemotherapy"),
     ],
 )
 def test_neoadjuvant_planned(resources: list[Json], state: str) -> None:
@@ -216,6 +344,9 @@ def test_neoadjuvant_planned(resources: list[Json], state: str) -> None:
     [
         pytest.param(draft("Liver biopsy", note=[{"text": "before neoadjuvant therapy"}]), "yes", id="named"),
         pytest.param(draft("Liver biopsy"), "no", id="not-named"),
+        pytest.param(draft("FOLFIRINOX"), "yes", id="regimen"),
+        pytest.param(draft("FOLFIRINOX") | {"doNotPerform": True}, "no", id="chemotherapy-not-to-be-given"),
+        pytest.param(draft("Adjuvant chemotherapy"), "no", id="adjuvant-chemotherapy"),
         pytest.param(
             draft("Liver biopsy", note=[{"text": "neoadjuvant"}]) | {"status": "revoked"}, "no", id="not-live"
         ),
@@ -225,6 +356,13 @@ def test_neoadjuvant_planned(resources: list[Json], state: str) -> None:
 def test_neoadjuvant_therapy_in_the_drafts(order: Json, state: str) -> None:
     stored = request("Liver biopsy", "d1", note=[{"text": "before neoadjuvant therapy"}])
     assert make_case(stored, drafts=[order]).fact("neoadjuvant_planned").state == state
+
+
+def test_a_drug_among_the_drafts_is_therapy_before_surgery() -> None:
+    order = drug("d1", "draft", subject={"reference": f"Patient/{PATIENT}"})
+    fact = make_case(drug("d1"), drafts=[order]).fact("neoadjuvant_planned")
+    assert fact.state == "yes"
+    assert [item.why for item in fact.evidence] == ["among the draft orders, a systemic anticancer drug"]
 
 
 def test_neoadjuvant_evidence_says_how_it_is_known() -> None:
@@ -287,7 +425,14 @@ def test_only_the_selected_resection_is_asked_about_a_trial() -> None:
         ),
         *(
             ("neoadjuvant_planned", search, plan("Neoadjuvant FOLFIRINOX"))
-            for search in ("carePlans", "serviceRequests", "medicationRequests")
+            for search in (
+                "carePlans",
+                "serviceRequests",
+                "medicationRequests",
+                "medicationAdministrations",
+                "medicationStatements",
+                "procedures",
+            )
         ),
         ("trial_documented", "carePlans", plan("Resection in a clinical trial")),
     ],

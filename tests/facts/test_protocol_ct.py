@@ -204,7 +204,7 @@ def test_a_resection_that_is_not_selected_shortens_nothing() -> None:
         pytest.param([titled("CT pancreas protocol", date=days_ago(90))], "unknown:not-searched", id="stale"),
         pytest.param([titled("CT abdomen without contrast")], "unknown:not-searched", id="plain"),
         pytest.param([titled("CT pancreas protocol")], "yes", id="done"),
-        pytest.param([ct(TEXT)], "unknown:indeterminate", id="indeterminate"),
+        pytest.param([ct(TEXT)], "unknown:not-searched", id="indeterminate"),
     ],
 )
 def test_a_search_unfinished(key: str, how: Completeness, resources: list[Json], state: str) -> None:

@@ -256,6 +256,7 @@ def test_problems_never_repeat_what_the_client_wrote() -> None:
     [
         pytest.param(bundle(ONE, ONE, total=2), INCOMPLETE, id="one-twice-of-two"),
         pytest.param(bundle(ONE, ONE, TWO, total=2), COMPLETE, id="both-one-twice"),
+        pytest.param(bundle(ONE, MEDICATION, MEDICATION, total=1), COMPLETE, id="a-rider-twice"),
         pytest.param(
             bundle({"resourceType": "Condition"}, {"resourceType": "Condition"}, total=2), COMPLETE, id="no-ids"
         ),

@@ -94,5 +94,5 @@ def test_served_wheel_answers_a_call_with_a_card(address: str) -> None:
     services = _answer(f"{address}/cds-services")["services"]
     call = CALL.read_bytes()
     (service,) = [item["id"] for item in services if item["hook"] == json.loads(call)["hook"]]
-    (card,) = _answer(f"{address}/cds-services/{service}", call)["cards"]
-    assert "tissue" in card["summary"]
+    cards = _answer(f"{address}/cds-services/{service}", call)["cards"]
+    assert "tissue" in cards[0]["summary"]
