@@ -151,7 +151,7 @@ UNREAD = "unknown:uninterpretable"
         pytest.param([status(1, "a"), status(2)], "unknown:conflict", None, "", id="one-day-two-grades"),
         pytest.param([status(1), karnofsky(60)], "unknown:conflict", None, "", id="scales-disagree"),
         pytest.param([status(2), karnofsky(60)], "yes:ecog-2", 2, "ECOG 2", id="scales-agree"),
-        pytest.param([status(3, "a"), status(4)], "yes:ecog-3-or-more", 3, "ECOG 3", id="three-and-four"),
+        pytest.param([status(3, "a"), status(4)], "yes:ecog-3-or-more", 3, "ECOG 4", id="three-and-four"),
         pytest.param([status(1, "a"), status("x")], UNREAD, None, "", id="one-day-half-unread"),
         pytest.param(
             [status(1, "a"), status(2), karnofsky("x")], "unknown:conflict", None, "", id="conflict-and-unread"
