@@ -113,7 +113,7 @@ def _markers(case: Case) -> Iterator[Finding]:
         elif not verdict:
             verdict, why = _level(result.scaled(_PER_ML), case)
         number = result.value if verdict in {"low", "high", INDETERMINATE} else None
-        label = "" if number is None else f"CA 19-9 {result.comparator}{number:g} U/mL"
+        label = "" if number is None else f"{result.comparator}{number:g} U/mL"
         line = line_of(item, when, result.text, why)
         yield Finding(verdict, when, line, number, label, "coded" if is_coded else "name-only")
 

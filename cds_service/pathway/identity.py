@@ -56,7 +56,7 @@ class Signer:
         if name not in self._worded:
             fact = self._facts[name]
             counted = sorted([item.reference, item.date, item.status] for item in fact.evidence if item.counted)
-            self._worded[name] = _ENCODE([name, fact.state, fact.as_of, counted])
+            self._worded[name] = _ENCODE([name, fact.state, fact.as_of, fact.label, fact.number, counted])
         return self._worded[name]
 
 

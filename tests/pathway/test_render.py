@@ -334,8 +334,25 @@ def test_the_uuid_is_stable_within_a_day_and_follows_the_finding(content: Conten
                 ),
             ),
         ),
+        # A corrected value under the same id and date is another finding: the card shows it.
+        card_of(content, decision("not-found", liver_metastases=replace_label(base, "corrected"))),
     ]
     assert len({uuid, *(card["uuid"] for card in different)}) == len(different) + 1
+
+
+def replace_label(base: Decision, label: str) -> Fact:
+    return base.facts["liver_metastases"]._replace(label=label)
+
+
+def test_the_uuid_does_not_follow_what_other_cards_looked_at(content: Content) -> None:
+    """Decision 39: a further draft, or a fact of another card of the call, is not this finding."""
+    base = decision("not-found")
+    other = replace(
+        base, facts=MappingProxyType({**base.facts, "performance_status": Fact("performance_status", "yes")})
+    )
+    listed = Evidence("Observation/new", "x", counted=False)
+    seen = decision("not-found", bleeding_risk=Fact("bleeding_risk", "no", evidence=(listed,)))
+    assert {card_of(content, item)["uuid"] for item in (base, other, seen)} == {card_of(content, base)["uuid"]}
 
 
 BIOPSY = Order(
