@@ -68,7 +68,9 @@ class _Commands(click.Group):
 
 
 _PATH = click.Path(path_type=Path)
-_cards = click.option("--cards", type=_PATH, help="Content directory in place of the shipped one.")
+_cards = click.option(
+    "--cards", type=_PATH, envvar="CDS_CARDS", help="Content directory in place of the shipped one (CDS_CARDS)."
+)
 _site = click.option(
     "--site", type=_PATH, envvar="CDS_SITE", help="Site file: local codes, settings, orderables, cards (CDS_SITE)."
 )
@@ -112,6 +114,7 @@ def main() -> None:
 @click.option("--cards", help="Content directory in place of the shipped one (CDS_CARDS).")
 @click.option("--site", help="Site file: local codes, settings, orderables, cards (CDS_SITE).")
 @click.option("--max-body-bytes", help="Largest request body (CDS_MAX_BODY_BYTES, default 5000000).")
+@click.option("--max-draft-orders", help="Most draft orders of a call (CDS_MAX_DRAFT_ORDERS, default 1000).")
 @click.option("--cors-origins", help="Exact origins of browser clients, by comma (CDS_CORS_ORIGINS).")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to log (CDS_LOG_LEVEL, default info).")
 @click.option("--insecure", is_flag=True, help="Answer callers from elsewhere, without authentication (CDS_INSECURE).")
@@ -236,12 +239,17 @@ def reading(ctx: click.Context, texts: Path, cards: Path | None, as_json: bool) 
 @click.option("--csv", "as_csv", is_flag=True, help="Print the register as CSV (cards/register.csv).")
 @_content
 @_as_json
-def cards(where: _Where, as_csv: bool, as_json: bool) -> None:
-    """List the cards: version, standing today, owner, reviewer, review date, sources with theirs."""
-    content = where.load()
+@click.pass_context
+def cards(ctx: click.Context, where: _Where, as_csv: bool, as_json: bool) -> None:
+    """List the cards: version, standing today, owner, reviewer, review date, sources with theirs.
+
+    The CSV is the register of the content directory: of a site file it holds the cards only if --site is given.
+    """
     if as_csv:
-        click.echo(register_csv(content), nl=False)
+        is_given = ctx.get_parameter_source("site") is ParameterSource.COMMANDLINE
+        click.echo(register_csv((where if is_given else where._replace(site=None)).load()), nl=False)
         return
+    content = where.load()
     today = _now().date()
     _print(register_json(content, today) if as_json else register_text(content, today))
 

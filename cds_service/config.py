@@ -19,6 +19,7 @@ _SHORTEST_KEY = 16
 _LARGEST_PORT = 65_535
 _SMALLEST_BODY = 1_000
 _LARGEST_BODY = 100_000_000
+_MOST_DRAFTS = 100_000
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -30,6 +31,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "CDS_CARDS": "",
         "CDS_SITE": "",
         "CDS_MAX_BODY_BYTES": "5000000",
+        "CDS_MAX_DRAFT_ORDERS": "1000",
         "CDS_CORS_ORIGINS": "",
         "CDS_UUID_KEY": "",
         "CDS_INSECURE": "",
@@ -44,6 +46,7 @@ class Config:
     """One frozen configuration.
 
     ``cards`` is the content directory, ``site`` the file with what a site adds to it and changes in it (None: nothing).
+    ``max_draft_orders`` are the entries that the draft orders of one call may have.
     ``cors_origins`` are exact origins of browser clients (none by default).
     ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
     ``insecure`` lifts the rule that callers without authentication must be on this machine.
@@ -58,6 +61,7 @@ class Config:
     insecure: bool = False
     log_level: str = "info"
     site: Path | None = None
+    max_draft_orders: int = 1_000
 
     @property
     def has_own_key(self) -> bool:
@@ -87,6 +91,7 @@ class Config:
             "CDS_CARDS": str(self.cards),
             "CDS_SITE": str(self.site or ""),
             "CDS_MAX_BODY_BYTES": str(self.max_body_bytes),
+            "CDS_MAX_DRAFT_ORDERS": str(self.max_draft_orders),
             "CDS_CORS_ORIGINS": ",".join(self.cors_origins),
             "CDS_UUID_KEY": self.uuid_key.decode() if self.has_own_key else "",
             "CDS_INSECURE": "1" if self.insecure else "",
@@ -133,6 +138,7 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         insecure=insecure,
         log_level=_log_level(text["CDS_LOG_LEVEL"]),
         site=_site(text["CDS_SITE"]),
+        max_draft_orders=_number("CDS_MAX_DRAFT_ORDERS", text["CDS_MAX_DRAFT_ORDERS"], 1, _MOST_DRAFTS),
     )
 
 

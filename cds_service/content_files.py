@@ -29,16 +29,22 @@ def find_cards() -> Path:
     return installed if installed.is_dir() else Path(__file__).resolve().parent.parent / "cards"
 
 
-def read_text(path: Path) -> str:
-    """The text of a content file; ContentError if it is missing, too large or not UTF-8."""
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a content file; ContentError if it is missing or too large. Never reads more than it may."""
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ContentError(str(path), f"cannot be read ({error.strerror}): check the path") from None
     if len(raw) > MAX_BYTES:
         raise ContentError(str(path), f"is larger than {MAX_BYTES} bytes: split it")
+    return raw
+
+
+def read_text(path: Path) -> str:
+    """The text of a content file; ContentError if it is missing, too large or not UTF-8."""
     try:
-        return raw.decode("utf-8")
+        return read_bytes(path).decode("utf-8")
     except UnicodeDecodeError:
         raise ContentError(str(path), "is not UTF-8: save it as UTF-8") from None
 
@@ -62,6 +68,8 @@ def parse_yaml(text: str, path: Path, first_line: int = 1) -> Any:
         raise ContentError(f"{path}:{line}", f"not valid YAML: {error.problem}") from None
     except YAMLError as error:
         raise ContentError(f"{path}:{first_line}", f"not valid YAML: {error}") from None
+    except RecursionError:
+        raise ContentError(f"{path}:{deepest_line(text, first_line)}", "is nested too deeply") from None
 
 
 def _load(text: str) -> Any:
@@ -77,6 +85,19 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path), object_pairs_hook=lambda pairs: _unique(pairs, path))
     except json.JSONDecodeError as error:
         raise ContentError(f"{path}:{error.lineno}", f"not valid JSON: {error.msg}") from None
+
+
+def deepest_line(text: str, first_line: int = 1) -> int:
+    """The first line on which most brackets are open, or which is indented most: where nesting went too far."""
+    found, most, is_open = first_line, 0, 0
+    for number, line in enumerate(text.split("\n"), first_line):
+        deep = is_open + len(line) - len(line.lstrip(" "))
+        for mark in line:
+            is_open += (mark in "[{") - (mark in "]}")
+            deep = max(deep, is_open)
+        if deep > most:
+            found, most = number, deep
+    return found
 
 
 def line_of(node: Any, key: object = None, first_line: int = 1) -> int:

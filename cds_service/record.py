@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cds_service.fhir.shapes import as_list, as_object, contained, reference_text, relative_reference
+from cds_service.fhir.shapes import Contained, as_list, as_object, reference_text, relative_reference
 from cds_service.fhir.source import Answer, Completeness, Resource
 
 
@@ -47,6 +47,7 @@ class PatientRecord:
     by_type: Mapping[str, tuple[Resource, ...]]
     by_reference: Mapping[str, Resource]
     searches: Mapping[str, Search]
+    _inside: Contained = field(default_factory=Contained, init=False, repr=False, compare=False)
 
     def of(self, *types: str) -> tuple[Resource, ...]:
         """All resources of the given types."""
@@ -57,7 +58,7 @@ class PatientRecord:
     def resolve(self, reference: str, holder: Resource | None = None) -> Resource | None:
         """The resource that a reference names, inside ``holder`` for ``#id``; None if it is not here."""
         if reference.startswith("#"):
-            return contained(holder, reference) if holder is not None else None
+            return self._inside.find(holder, reference) if holder is not None else None
         return self.by_reference.get(reference) or self.by_reference.get(relative_reference(reference))
 
     def search(self, key: str) -> Search:

@@ -12,6 +12,10 @@ from cds_service.pathway.decide import is_enabled
 from cds_service.pathway.governance import standing
 from cds_service.pathway.review import DecisionPoint
 
+_ENTITIES = str.maketrans(
+    {"#": "#35;", "&": "#amp;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "`": "#96;", "\\": "#92;"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Station:
@@ -41,12 +45,6 @@ def _note(card: Card, content: Content, today: date) -> str:
     return f"{card.version}, {standing(card, today)}{switched}"
 
 
-def homeless_cards(content: Content) -> tuple[str, ...]:
-    """The cards that no decision point shows."""
-    shown = {kind for point in content.review.decision_points for kind in point.orders}
-    return tuple(card.id for card in content.cards if shown.isdisjoint(card.orders))
-
-
 def as_mermaid(flow: tuple[Station, ...]) -> str:
     """The flow as Mermaid text: a chain of questions for all, then a branch for each kind of order."""
     lines = ["flowchart TD"]
@@ -65,7 +63,8 @@ def as_mermaid(flow: tuple[Station, ...]) -> str:
         if chain:
             lines.append(f"  {chain[-1].point.id} --> {station.point.id}")
         for card, note in station.cards:
-            node = card.id.replace("-", "_")
+            # Bare, a card id may be a word of Mermaid, such as `end`.
+            node = f"card_{card.id.replace('-', '_')}"
             if node not in named:
                 lines.append(f'  {node}["{_text(card.title)}<br/>{_text(note)}"]')
                 named.add(node)
@@ -75,4 +74,4 @@ def as_mermaid(flow: tuple[Station, ...]) -> str:
 
 def _text(text: str) -> str:
     """Text inside a quoted Mermaid label."""
-    return text.replace("&", "#amp;").replace('"', "#quot;").replace("<", "#lt;").replace(">", "#gt;")
+    return " ".join(text.split()).translate(_ENTITIES)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from cds_service.facts.registry import all_facts
 from cds_service.pathway.card import Card
-from cds_service.pathway.truth_table import alike, rows
+from cds_service.pathway.truth_table import TruthTable, alike
 
 Outcomes = Mapping[str, Mapping[str, frozenset[str]]]
 """Fact to state to the ids of the rules (or required, excluding facts) that decide in some case with that state."""
@@ -15,12 +15,13 @@ Outcomes = Mapping[str, Mapping[str, frozenset[str]]]
 def outcomes_of(card: Card) -> Outcomes:
     """For every deciding fact and each of its states, all that the card can come to."""
     names = card.deciding_facts()
-    seen: dict[str, dict[str, set[str]]] = {name: {} for name in names}
-    for states in rows(names, card):
-        decided = card.decide(states)
-        for name, state in states.items():
-            seen[name].setdefault(state, set()).add(decided)
+    table = TruthTable(names, card)
+    decided = table.decided(card)
+
+    def decides(name: str, like: str) -> frozenset[str]:
+        here = table.where(name, lambda state: state == like)
+        return frozenset(rule for rule, where in decided.items() if where & here)
+
     return {
-        name: {state: frozenset(seen[name][alike(name, state, card)]) for state in all_facts()[name].states}
-        for name in names
+        name: {state: decides(name, alike(name, state, card)) for state in all_facts()[name].states} for name in names
     }

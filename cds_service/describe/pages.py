@@ -5,6 +5,7 @@ HTML is escaped by the template engine, holds its style sheet and its picture, a
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from cds_service.describe.trace import trace_rows
 from cds_service.describe.triggers import trigger_sets
 from cds_service.describe.value_sets import read_value_sets
 from cds_service.describe.words import long_summary, short_summary
+from cds_service.errors import ContentError
 from cds_service.pathway.content import Content
 
 _MARKS = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_[]|#"}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
@@ -38,7 +40,11 @@ def make_pages(content: Content, cards: Path, today: date) -> dict[str, str]:
     for kind in ("md", "html"):
         made[f"index.{kind}"] = environment.get_template(f"index.{kind}.j2").render(index)
         template = environment.get_template(f"card.{kind}.j2")
-        made.update({f"{page.card.id}.{kind}": template.render({**shared, "page": page}) for page in pages})
+        for page in pages:
+            name = f"{page.card.id}.{kind}"
+            if name in made:
+                raise ContentError(page.card.where("id"), f"the page {name} is not a card's: give the card another id")
+            made[name] = template.render({**shared, "page": page})
     return made
 
 
@@ -60,9 +66,17 @@ def _environment(content: Content) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["md"] = escape_text
+    environment.filters["fenced"] = fenced
     environment.filters["short"] = short_summary
     environment.filters["long"] = partial(long_summary, content)
     return environment
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Text as a code block of Markdown, between fences that it cannot close."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def escape_text(text: str) -> str:

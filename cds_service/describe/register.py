@@ -48,8 +48,14 @@ def register_csv(content: Content) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(register_row(card, content) for card in all_cards(content))
+    for card in all_cards(content):
+        writer.writerow({name: _cell(value) for name, value in register_row(card, content).items()})
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def register_json(content: Content, today: date) -> list[dict[str, Any]]:

@@ -47,6 +47,8 @@ _SEARCHES = ("procedures", "reports")
 _LESION_SHOWN = frozenset({"definite", "suspected", "indeterminate"})
 _SECTIONAL = frozenset({"ct", "mri"})
 _NOT_OF_VISIBILITY = frozenset({"reason.refusal", "reason.contraindication", "reason.laboratory", "reason.other_stop"})
+_UNSUCCESSFUL = "reason.unsuccessful"
+_REACHED = "sample.lesion"
 _DAY = timedelta(days=1)
 
 _Outcome = Literal["failed", "unsure", "unreadable", "not"]
@@ -145,11 +147,13 @@ def _failure(
     reasons = outcome or stop_reasons(resource, vocabulary)
     if "reason.not_visualised" in reasons:
         return True, "lesion not seen"
-    if is_done and outcome == {"reason.unsuccessful"} and not stop_reasons(resource, vocabulary) & _NOT_OF_VISIBILITY:
+    told = read_attempt(_own_words(resource, case), case.lexicon).state
+    stopped = stop_reasons(resource, vocabulary) & _NOT_OF_VISIBILITY
+    if is_done and outcome == {_UNSUCCESSFUL} and not stopped and told != "not-failed":
         return True, "completed without success"
     if is_done and _missed_target(resource, when, findings, case):
         return True, "its sample was non-diagnostic"
-    if read_attempt(_own_words(resource, case), case.lexicon).state == "failed-visibility":
+    if told == "failed-visibility":
         return True, "its own words say that the lesion was not seen"
     return False, "not done for another reason" if reasons else "nothing says that the lesion was not seen"
 
@@ -172,7 +176,10 @@ def _names(concepts: Iterable[Concept], case: Case) -> list[str]:
 
 
 def _missed_target(resource: Resource, when: When | None, findings: tuple[PathologyFinding, ...], case: Case) -> bool:
-    """Whether the sample of this biopsy is non-diagnostic or normal liver; a named benign lesion is a diagnosis."""
+    """Whether the sample of this biopsy is non-diagnostic or normal liver; a named benign lesion is a diagnosis.
+
+    Tissue that is suspicious, atypical or necrotic is of the lesion: the needle reached it.
+    """
     links = sample_links(resource, case)
     standing = [finding for finding in findings if finding.state != "void"]
     ours = [finding for finding in standing if links & sample_links(finding.resource, case)]
@@ -182,6 +189,9 @@ def _missed_target(resource: Resource, when: When | None, findings: tuple[Pathol
             for finding in standing
             if finding.site == "liver" and finding.date is not None and abs(finding.date.first - when.first) <= _DAY
         ]
+    words = vocabulary_of(case)
+    if any(_REACHED in words.named((finding.quote,)) for finding in ours):
+        return False
     states = {finding.state for finding in ours if not finding.molecular and not finding.entity}
     return states == {"non-diagnostic"}
 
@@ -199,7 +209,10 @@ def _accounts(case: Case) -> Iterator[_Attempt]:
             continue
         when = report_date(report, case)
         text = report_text(report, case)
-        state = read_attempt(text.text, case.lexicon).state if text.text else "uninterpretable"
+        # The title says what was done, where the text says only how it went.
+        titles = _names(concepts_of(report, "code"), case) if is_biopsy else []
+        told = read_attempt("\n\n".join((*titles, text.text)), case.lexicon)
+        state = told.state if text.text else "uninterpretable"
         guided = _with_words(biopsy, vocabulary.named((text.text,)))
         if by_ultrasound and not biopsy.guidance:
             guided = replace(guided, concepts=guided.concepts | {"guidance.us"})
@@ -213,9 +226,8 @@ def _accounts(case: Case) -> Iterator[_Attempt]:
                 if failed
                 else "nothing says that the lesion was not seen"
             )
-            quote = read_attempt(text.text, case.lexicon).quote if failed else ""
             attempt = _attempt(report, when, failed, why, guided, case)
-            yield replace(attempt, line=attempt.line._replace(quote=quote))
+            yield replace(attempt, line=attempt.line._replace(quote=told.quote if failed else ""))
 
 
 def _with_words(biopsy: Biopsy, names: frozenset[str]) -> Biopsy:

@@ -8,7 +8,8 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from cds_service.facts.biopsies import (
     BIOPSY_MARKS,
@@ -20,7 +21,7 @@ from cds_service.facts.biopsies import (
     reasons_in,
     stop_reasons,
 )
-from cds_service.facts.case import Case
+from cds_service.facts.case import Case, once
 from cds_service.facts.fact import Evidence, Fact
 from cds_service.facts.marks import with_mark
 from cds_service.facts.pathology_reports import pathology_findings
@@ -161,22 +162,33 @@ def _requests(case: Case) -> Iterator[Item]:
 
 def _is_overtaken(request: Resource, when: When | None, case: Case) -> bool:
     """Whether tissue of the same site was taken, or reported, after the request. An undated request ranks oldest."""
+    last = _last_taken(case)
+    kinds = biopsy_of(request, vocabulary_of(case)).kinds
+    return any(when is None or last[kind] > when.last for kind in kinds if kind in last)
+
+
+@once
+def _last_taken(case: Case) -> Mapping[str, datetime]:
+    """When tissue was last taken, or reported, by kind of biopsy; what lies ahead does not count."""
     vocabulary = vocabulary_of(case)
-    biopsy = biopsy_of(request, vocabulary)
     taken = [
-        performed_when(resource)
+        (kind, performed_when(resource))
         for resource in with_mark(case, "Procedure", BIOPSY_MARKS)
-        if as_text(resource.get("status")) == "completed" and biopsy.kinds & biopsy_of(resource, vocabulary).kinds
+        if as_text(resource.get("status")) == "completed"
+        for kind in biopsy_of(resource, vocabulary).kinds
     ]
     taken += [
-        finding.date
+        (_SITES[finding.site], finding.date)
         for finding in pathology_findings(case)
-        if _SITES.get(finding.site) in biopsy.kinds
+        if finding.site in _SITES
         and finding.state not in {"void", "future"}
         and not (finding.molecular or finding.blood)
     ]
-    past = [later for later in taken if later is not None and not later.is_future(case.now)]
-    return any(when is None or later.first > when.last for later in past)
+    last: dict[str, datetime] = {}
+    for kind, when in taken:
+        if when is not None and not when.is_future(case.now):
+            last[kind] = max(last.get(kind, when.first), when.first)
+    return last
 
 
 # C2

@@ -38,6 +38,25 @@ _WORST = 3
 # The first number of a text, if nothing compares it, it is no range, and no other number but a percentage follows.
 _STATED = re.compile(r"[^0-9<>\u2264\u2265~]*([0-9]{1,3})(?![0-9]|[.,][0-9])(?:[^0-9]|[0-9]+ ?%)*")
 _DIGIT = re.compile(r"[0-9]")
+_LETTERS = re.compile(r"[^\W\d_]+")
+# Any other word before the number may deny it, bound it or put it in the past ("not 1", "at least 2", "was 0").
+_LEADING = frozenset(
+    (
+        *("ecog", "eastern", "cooperative", "oncology", "group", "who", "world", "health", "organization"),
+        *("organisation", "zubrod", "karnofsky", "kps", "ps", "performance", "status", "scale", "index", "grade"),
+        *("graded", "score", "scored", "level", "value", "result", "current", "currently", "today", "assessed", "as"),
+        *("is", "of", "the", "patient", "patients", "pt", "s"),
+    )
+)
+# Not "unable" or "not" alone: the scales describe their grades with both ("unable to carry out any work").
+_UNSURE = re.compile(
+    r"\?|\A\+|\b(?:was|were|been|previous|previously|prior|former|formerly|earlier|last|ago|before|baseline|since|now"
+    r"|declin\w*|wors\w*|deteriorat\w*|drop\w*|disagree\w*|disput\w*|doubt\w*|confirm\w*|probabl[ey]|possibl[ey]"
+    r"|patient reported|jan|january|feb|february|mar|march|april|may|june|july|aug|august|sept?|september|oct|october"
+    r"|nov|november|dec|december|apr|jun|jul|(?:not|un\w+ to) (?:be )?(?:assess|applicable|known|done|document|record|valid"
+    r"|current|determin|evaluat|score|grade|rate|obtain|accurate|reliable|certain|sure|available|yet)\w*)\b",
+    re.IGNORECASE,
+)
 _SHOWN = 60
 
 
@@ -139,6 +158,14 @@ def _names(answers: tuple[Concept, ...]) -> tuple[str, ...]:
 
 def _stated(texts: tuple[str, ...]) -> float | None:
     """The number that the texts state, None if they hold none, differ, or one holds digits of another kind."""
-    found = [_STATED.fullmatch(text) for text in texts if _DIGIT.search(text)]
-    numbers = {float(match[1]) if match else None for match in found}
+    numbers = {_grade_in(text) for text in texts if _DIGIT.search(text)}
     return numbers.pop() if len(numbers) == 1 else None
+
+
+def _grade_in(text: str) -> float | None:
+    """The number that a text gives as the score of today, None if its other words put that in doubt."""
+    found = _STATED.fullmatch(text)
+    if found is None or not _LEADING.issuperset(_LETTERS.findall(text[: found.start(1)].lower())):
+        return None
+    is_unsure = "?" in text[: found.start(1)] or _UNSURE.search(text[found.end(1) :])
+    return None if is_unsure else float(found[1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from cds_service.facts.allergies import allergies_to
 from cds_service.facts.case import Case
 from cds_service.facts.examinations import (
     Examination,
@@ -14,7 +15,7 @@ from cds_service.facts.examinations import (
     sites_told,
 )
 from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact, Value
-from cds_service.facts.filtration import filtration_of
+from cds_service.facts.filtration import filtration_of, renal_failure
 from cds_service.facts.liver_imaging import imaging_reports
 from cds_service.facts.marks import with_mark
 from cds_service.facts.problems import problems_of
@@ -31,7 +32,7 @@ from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
 from cds_service.fhir.shapes import as_text, read_when, type_and_id
 
 _DONE_SEARCHES = ("reports", "imagingStudies")
-_BARRED_SEARCHES = ("conditions", "procedures", "observations")
+_BARRED_SEARCHES = ("conditions", "procedures", "observations", "allergies")
 _ENHANCED = "mri.contrast_or_diffusion"
 _LIVER_MRI = frozenset({"img.mri_abdomen_liver", "img.mri_pancreas_mrcp"})
 _SHOWS_LIVER = _LIVER_MRI | {"site.liver", "site.pancreas", "site.abdomen"}
@@ -114,16 +115,22 @@ _NOT_DONE = frozenset({"not-done", "entered-in-error", "preparation", "on-hold"}
     searches=_BARRED_SEARCHES,
 )
 def mri_contraindicated(case: Case) -> Fact:
-    """A device or severe claustrophobia recorded (yes), or a low eGFR, which bars the contrast agent only.
+    """A device or severe claustrophobia recorded (yes), or what bars the contrast agent only.
 
-    ``number`` is the latest eGFR in mL/min/1.73m2, where there is one. An allergy to iodine is no reason.
+    That is renal failure, recorded or by a low eGFR, or an allergy to gadolinium; one to iodine is no reason. A device
+    is known by Conditions and Procedures: Device resources are not searched, so that "no" says nothing of them.
+    ``number`` is the latest eGFR in mL/min/1.73m2, where there is one.
     """
     barred = (*_problems(case), *_implants(case))
     filtration = filtration_of(case)
-    lines = (*barred, *filtration.lines)
+    allergies = allergies_to(
+        "allergy.gadolinium", case, beside="allergy.iodinated_contrast", denial="no reason against MRI contrast"
+    )
+    lines = (*barred, *renal_failure(case), *allergies.lines, *filtration.lines)
     counted = [line.date for line in lines if line.counted]
     missing = unfinished(case, _BARRED_SEARCHES)
-    value: Value = "yes" if counted else "unknown" if missing else "no"
+    gaps = (*gaps_of(missing), *allergies.gaps, *filtration.gaps)
+    value: Value = "yes" if counted else "unknown" if gaps else "no"
     reason = "" if value == "no" or any(line.counted for line in barred) else "contrast-only"
     return Fact(
         "mri_contraindicated",
@@ -132,7 +139,7 @@ def mri_contraindicated(case: Case) -> Fact:
         lines + evidence_of(missing),
         as_of=max(counted, default=""),
         number=filtration.value,
-        gaps=gaps_of(missing),
+        gaps=gaps,
     )
 
 

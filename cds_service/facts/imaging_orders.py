@@ -18,7 +18,8 @@ Protocol = Literal["pancreas-protocol", "unstated", "other"]
 
 _LIVER_MRI = frozenset({"img.mri_abdomen_liver"})
 _PET = frozenset({"img.pet", "img.modality_pet"})
-_OTHER_TRACER = "pet.other_tracer"
+_NO_PET_CT = frozenset({"pet.other_tracer", "img.pet_mri"})
+_NOT_ASKED = "scan.not_asked"
 _ABDOMEN = frozenset({"img.ct_abdomen"})
 _CT = "img.modality_ct"
 _ABDOMINAL_SITES = frozenset({"site.abdomen", "site.liver", "site.pancreas"})
@@ -40,8 +41,8 @@ def scan_of(resource: Resource, vocabulary: Vocabulary) -> Scan:
     what = concepts_of(resource, "code")
     coded, worded = vocabulary.coded(what), vocabulary.worded(what)
     by_code = _kinds(coded | _of_abdomen(coded, resource, vocabulary))
-    kinds = by_code or (frozenset() if COUNSELLING in worded else _kinds(worded))
-    if _OTHER_TRACER in worded:
+    kinds = by_code or (_kinds(worded) if worded.isdisjoint({COUNSELLING, _NOT_ASKED}) else frozenset())
+    if not worded.isdisjoint(_NO_PET_CT):
         kinds -= {PET_CT}
     return Scan(kinds, coded | worded if kinds else frozenset(), not by_code)
 

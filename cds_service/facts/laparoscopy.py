@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from cds_service.facts.biopsies import performed_when
-from cds_service.facts.case import Case
+from cds_service.facts.case import Case, once
 from cds_service.facts.fact import Evidence, Fact
 from cds_service.facts.marks import with_mark
 from cds_service.facts.registry import fact
@@ -105,8 +106,13 @@ def _done(case: Case) -> Iterator[Item]:
 
 def _was_done_after(asked: When | None, case: Case) -> bool:
     """Whether one was carried out after a request of that date: the request is then fulfilled. Undated ranks oldest."""
+    last = _last_done(case)
+    return last is not None and (asked is None or last > asked.last)
+
+
+@once
+def _last_done(case: Case) -> datetime | None:
     done = [
         when for resource, when in _procedures(case) if when is not None and as_text(resource.get("status")) in _DONE
     ]
-    past = [when for when in done if not when.is_future(case.now)]
-    return any(asked is None or when.first > asked.last for when in past)
+    return max((when.first for when in done if not when.is_future(case.now)), default=None)

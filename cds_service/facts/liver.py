@@ -28,6 +28,7 @@ from cds_service.facts.problems import Problem, problems_of
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.spread import origin_of, says_liver_metastasis
+from cds_service.facts.timeline import precedes_this_cancer
 from cds_service.fhir.shapes import read_when
 
 if TYPE_CHECKING:
@@ -107,9 +108,10 @@ def _traits(items: Iterable[LiverItem]) -> frozenset[str]:
 
 
 def _origin_trait(value: Value, origins: frozenset[Origin], case: Case) -> frozenset[str]:
-    """Whether the metastases may be another cancer's: nobody says whose they are, and there is another cancer."""
-    unclear = value == "yes" and "pancreas" not in origins and case.fact("other_primary_history").value == "yes"
-    return frozenset({"origin-unclear"} if unclear else ())
+    """Whether the metastases may be another cancer's: nobody says whose they are, and another may have spread here."""
+    unclear = value == "yes" and "pancreas" not in origins
+    other = unclear and case.fact("other_primary_history").state == "yes:likely-source"
+    return frozenset({"origin-unclear"} if other else ())
 
 
 def weighed_items(case: Case) -> tuple[LiverItem, ...]:
@@ -119,9 +121,9 @@ def weighed_items(case: Case) -> tuple[LiverItem, ...]:
 
 @once
 def _collect(case: Case) -> tuple[tuple[LiverItem, ...], frozenset[Origin]]:
-    """Every item about the liver, and the primaries that the Conditions of today name."""
+    """Every item about the liver, and the primaries that the Conditions of today and the specimens name."""
     findings = tuple(finding for finding in pathology_findings(case) if finding.site == "liver")
-    sampled = [_of_pathology(finding, findings) for finding in findings]
+    sampled = [_of_pathology(finding, findings, case) for finding in findings]
     imaging = list(liver_items(case))
     recorded: list[LiverItem] = []
     origins: set[Origin] = set()
@@ -140,6 +142,9 @@ def _collect(case: Case) -> tuple[tuple[LiverItem, ...], frozenset[Origin]]:
     items = [*sampled, *imaging, *recorded]
     for benign in (item for item in sampled if item.level == "negative"):
         items = _reclassified(items, benign)
+    for finding, item in zip(findings, sampled, strict=True):
+        if item.level == "pathology" and finding.names_pancreas:
+            origins.add("pancreas")
     return tuple(items), frozenset(origins)
 
 
@@ -160,8 +165,11 @@ def _attributed(item: LiverItem, diagnosis: LiverItem) -> LiverItem:
     return _dropped(item, "attributed to another cancer") if covered else item
 
 
-def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding]) -> LiverItem:
-    """A report on a specimen of the liver: malignant, hedged, a named benign lesion, or of no consequence here."""
+def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding], case: Case) -> LiverItem:
+    """A report on a specimen of the liver: malignant, hedged, a named benign lesion, or of no consequence here.
+
+    A malignancy from before this cancer is taken as another's, unless it names the pancreas as its origin (as in F4).
+    """
     aside = "a molecular report" if finding.molecular else "a blood sample" if finding.blood else ""
     levels: Mapping[str, Level] = {} if aside else {"confirmed": "pathology", "weak": "recorded"}
     why = {"confirmed": "malignant in a liver specimen", "weak": "points to malignancy without stating it firmly"}
@@ -169,6 +177,8 @@ def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding
     disputed = any(other.state == "non-diagnostic" and other.is_same_specimen(finding) for other in findings)
     if level == "pathology" and disputed:
         level = "disputed"
+    is_older = level not in {"", "negative"} and not finding.names_pancreas and precedes_this_cancer(finding.date, case)
+    before = "precedes this cancer, origin not stated" if is_older else ""
     benign = f"names a benign lesion ({finding.entity})" if finding.entity else ""
     line = Evidence(
         finding.reference,
@@ -177,9 +187,9 @@ def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding
         finding.status,
         finding.quote,
         counted=False,
-        why=aside or benign or why.get(finding.state) or finding.why or f"read as {finding.state}",
+        why=aside or benign or before or why.get(finding.state) or finding.why or f"read as {finding.state}",
     )
-    return LiverItem(level, finding.date, line, quality=finding.source)
+    return LiverItem("" if is_older else level, finding.date, line, quality=finding.source)
 
 
 def _reclassified(items: Sequence[LiverItem], benign: LiverItem) -> list[LiverItem]:

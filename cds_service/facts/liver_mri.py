@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from cds_service.facts.case import Case
+from cds_service.facts.case import Case, once
 from cds_service.facts.fact import NOT_FOUND, NOT_SEARCHED, UNINTERPRETABLE, Evidence, Fact, Value
 from cds_service.facts.imaging_orders import LIVER_MRI
 from cds_service.facts.liver_imaging import Level, imaging_reports, items_of_report
@@ -70,9 +71,14 @@ def mri_liver_requested(case: Case) -> Fact:
 
 def _was_done_after(asked: When | None, case: Case) -> bool:
     """Whether a liver MRI was reported that took place after a request of that date. Undated ranks oldest."""
+    last = _last_done(case)
+    return last is not None and (asked is None or last > asked.last)
+
+
+@once
+def _last_done(case: Case) -> datetime | None:
     done = [report_date(report, case) for report, newer in _mris(case) if newer is None and _is_of_liver(report, case)]
-    past = [when for when in done if when is not None and not when.is_future(case.now)]
-    return any(asked is None or when.first > asked.last for when in past)
+    return max((when.first for when in done if when is not None and not when.is_future(case.now)), default=None)
 
 
 def _is_of_liver(report: Resource, case: Case) -> bool:

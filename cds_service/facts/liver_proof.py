@@ -57,6 +57,25 @@ def liver_pathology_recent(case: Case) -> Fact:
 
 
 @fact(
+    "liver_origin_unclear",
+    source="F3",
+    states=("yes", "no"),
+    searches=(),
+)
+def liver_origin_unclear(case: Case) -> Fact:
+    """The liver metastases may be another cancer's: nobody says whose they are, and one that spreads there is known.
+
+    It only lowers a card. ``label`` and ``as_of`` are those of the other cancer (F14).
+    """
+    liver = case.fact("liver_metastases")
+    if "origin-unclear" not in liver.traits:
+        return Fact("liver_origin_unclear", "no")
+    other = case.fact("other_primary_history")
+    lines = tuple(line for line in (*liver.evidence, *other.evidence) if line.counted)
+    return Fact("liver_origin_unclear", "yes", "", lines, as_of=other.as_of, label=other.label, gaps=liver.gaps)
+
+
+@fact(
     "liver_imaging_recent",
     source="C3",
     states=("yes", "no", "unknown:not-searched"),

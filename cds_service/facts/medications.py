@@ -49,7 +49,7 @@ SUPPORTIVE = frozenset({"drug.leucovorin"})
 COUNSELLING = "service.counselling"
 """Names of talks about a treatment, which are no treatment."""
 
-LOCAL_ROUTES = frozenset({"route.topical", "route.ophthalmic", "route.intravesical"})
+LOCAL_ROUTES = frozenset({"route.topical", "route.ophthalmic", "route.intravesical", "route.regional"})
 
 Purpose = Literal["none", "unclear", "this-cancer", "other-cancer"]
 """What the stated reason says: nothing at all, nothing that names a primary, ours, another cancer."""
@@ -62,6 +62,7 @@ _OTHER_CANCER = frozenset(
         "cond.other_malignancy",
         "cond.pancreas_neuroendocrine",
         "cond.excluded_histology",
+        "origin.other",
     }
 )
 
@@ -111,13 +112,18 @@ def drug_of(resource: Resource, vocabulary: Vocabulary) -> tuple[Concept, ...]:
     return (*concepts_of(resource, "medicationCodeableConcept"), *_medications(resource, vocabulary))
 
 
-def read_purpose(resource: Resource, vocabulary: Vocabulary) -> Purpose:
-    """What reasonCode and reasonReference of an order or a treatment name. A missing reason is "none"."""
+def reasons_of(resource: Resource, vocabulary: Vocabulary) -> tuple[Concept, ...]:
+    """What reasonCode and reasonReference of an order or a treatment say, without the empty ones."""
     reasons = (
         *concepts_of(resource, "reasonCode"),
         *vocabulary.follow(resource.get("reasonReference"), resource, "code"),
     )
-    verdicts = {_purpose_of(reason, vocabulary) for reason in reasons if reason.codings or reason.text}
+    return tuple(reason for reason in reasons if reason.codings or reason.text)
+
+
+def read_purpose(resource: Resource, vocabulary: Vocabulary) -> Purpose:
+    """What the reasons of an order or a treatment name. A missing reason is "none"."""
+    verdicts = {_purpose_of(reason, vocabulary) for reason in reasons_of(resource, vocabulary)}
     for verdict in ("this-cancer", "other-cancer", "unclear"):
         if verdict in verdicts:
             return verdict
@@ -186,7 +192,7 @@ def _routes(resource: Resource, vocabulary: Vocabulary, from_name: frozenset[str
     texts = [as_text(dosage.get(name)) for dosage in dosages for name in ("text", "patientInstruction")]
     methods = vocabulary.worded([read_concept(dosage["method"]) for dosage in dosages if "method" in dosage])
     said = _named_routes(vocabulary.named(texts) | methods)
-    return said if "route.intravesical" in said or not from_name else from_name
+    return said if said & {"route.intravesical", "route.regional"} or not from_name else from_name
 
 
 def _route_refusal(drugs: frozenset[str], routes: frozenset[str]) -> str:

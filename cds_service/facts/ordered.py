@@ -67,7 +67,10 @@ def biopsy_guidance_ordered(case: Case) -> Fact:
     searches=(),
 )
 def biopsy_purpose_stated(case: Case) -> Fact:
-    """The ordered biopsy states molecular testing, recurrence, a trial or another suspected primary as its purpose."""
+    """The ordered biopsy states its purpose: molecular testing, recurrence, a trial, another primary, diagnostic doubt.
+
+    A plan that gives one is not read: the fact is about the order.
+    """
     lines = []
     for order in case.orders.of_kind(*BIOPSIES):
         purposes = _purposes(order, case)
@@ -94,7 +97,8 @@ def abdominal_ct_ordered(case: Case) -> Fact:
     ]
     lines = tuple(_line(order, f"protocol: {protocol}") for order, protocol in stated)
     drafted = {protocol for _, protocol in stated}
-    selected = {protocol for order, protocol in stated if order in case.orders.selected}
+    chosen = {id(order) for order in case.orders.selected}
+    selected = {protocol for order, protocol in stated if id(order) in chosen}
     for protocol, found in ((_PROTOCOL, drafted), (_UNSTATED, selected), (_OTHER, selected)):
         if protocol in found:
             return Fact("abdominal_ct_ordered", "yes", protocol, lines)

@@ -8,10 +8,12 @@ in the prefetch.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cds_service.facts.biopsies import BIOPSIES
+from cds_service.facts.imaging_orders import ABDOMINAL_CT, LIVER_MRI, PET_CT
 from cds_service.facts.medications import (
     INTENSIVE_REGIMEN,
     SUPPORTIVE_DRUG,
@@ -20,18 +22,30 @@ from cds_service.facts.medications import (
     makes_intensive,
     read_medication,
 )
-from cds_service.facts.services import read_regimen, read_service, source
+from cds_service.facts.services import read_regimen, read_service, source, titles_of
+from cds_service.facts.surgery import BILIARY_STENT, RESECTIONS, STAGING_LAPAROSCOPY
 from cds_service.facts.vocabulary import Resolve, Vocabulary, concepts_of, label_of, says_not_to
 from cds_service.fhir.shapes import (
+    Contained,
     as_list,
     as_object,
     as_text,
-    contained,
     reference_text,
     relative_reference,
     type_and_id,
 )
 from cds_service.fhir.source import Entry, Resource
+
+ORDER_KINDS = frozenset(
+    {
+        *BIOPSIES,
+        *RESECTIONS,
+        *(STAGING_LAPAROSCOPY, BILIARY_STENT),
+        *(LIVER_MRI, ABDOMINAL_CT, PET_CT),
+        *(SYSTEMIC_DRUG, SUPPORTIVE_DRUG, INTENSIVE_REGIMEN),
+    }
+)
+"""Every kind that an order can be of (pathway F21): content names no other."""
 
 if TYPE_CHECKING:
     from cds_service.facts.terminology import Terminology
@@ -100,7 +114,8 @@ def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
 
     Never raises on malformed resources: what cannot be read makes an order that is not ours.
     """
-    vocabulary = Vocabulary(terms, lexicon, _resolver(call))
+    is_foreign = _subjects(call)
+    vocabulary = Vocabulary(terms, lexicon, _resolver(call, is_foreign))
     drafts: list[Order] = []
     named: dict[str, set[int]] = {}
     seen: dict[str, dict[str, int]] = {}
@@ -118,7 +133,7 @@ def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
                 texts = seen[reference] = {_as_text(drafts[place].resource): place}
             place = texts.setdefault(_as_text(resource), len(drafts))
         if place == len(drafts):
-            drafts.append(_classify(reference, resource, call, vocabulary))
+            drafts.append(_classify(reference, resource, is_foreign, vocabulary))
         for name in _names(entry):
             named.setdefault(name, set()).add(place)
     drafts = _with_regimens(drafts)
@@ -130,10 +145,10 @@ def _as_text(resource: Resource) -> str:
     return json.dumps(resource, sort_keys=True)
 
 
-def _classify(reference: str, resource: Resource, call: HookCall, vocabulary: Vocabulary) -> Order:
+def _classify(reference: str, resource: Resource, is_foreign: _IsForeign, vocabulary: Vocabulary) -> Order:
     kinds: frozenset[str] = frozenset()
     concepts: frozenset[str] = frozenset()
-    if _is_foreign(resource, call):
+    if is_foreign(resource):
         return Order(reference, resource, kinds, concepts, "", "belongs to another patient")
     if resource.get("resourceType") == "MedicationRequest":
         use = read_medication(resource, vocabulary)
@@ -143,7 +158,7 @@ def _classify(reference: str, resource: Resource, call: HookCall, vocabulary: Vo
         label = label_of(concepts_of(resource, "code"))
     elif resource.get("resourceType") == "RequestGroup":
         kinds, concepts, why = read_regimen(resource, vocabulary)
-        label = label_of(concepts_of(resource, "code"))
+        label = label_of((*concepts_of(resource, "code"), *titles_of(resource)))
     else:
         label, why = "", "not a kind of order that this service reads"
     ended = not_live(resource)
@@ -190,16 +205,24 @@ def not_live(resource: Resource) -> str:
     return "an instruction not to do it" if says_not_to(resource) else ""
 
 
-def _is_foreign(resource: Resource, call: HookCall) -> bool:
-    """Whether a resource names a subject other than the patient of the call; a draft may name none."""
-    subject = reference_text(resource.get("subject") or resource.get("patient"))
-    if subject.startswith(("urn:", "#")):
-        known = next((entry.resource for entry in call.drafts if entry.full_url == subject), None)
-        return known is not None and as_object(known).get("id") != call.patient_id
+_IsForeign = Callable[[Resource], bool]
+
+
+def _subjects(call: HookCall) -> _IsForeign:
+    """Tells whether a resource names a subject other than the patient of the call; a draft may name none."""
+    by_url = {entry.full_url: as_object(entry.resource) for entry in reversed(call.drafts)}
     base = call.fhir_server.rstrip("/").lower()
-    if base and "://" in subject and not subject.lower().startswith(base + "/"):
-        return True
-    return bool(subject) and relative_reference(subject) not in (f"Patient/{call.patient_id}", call.patient_id)
+
+    def is_foreign(resource: Resource) -> bool:
+        subject = reference_text(resource.get("subject") or resource.get("patient"))
+        if subject.startswith(("urn:", "#")):
+            known = by_url.get(subject)
+            return known is not None and known.get("id") != call.patient_id
+        if base and "://" in subject and not subject.lower().startswith(base + "/"):
+            return True
+        return bool(subject) and relative_reference(subject) not in (f"Patient/{call.patient_id}", call.patient_id)
+
+    return is_foreign
 
 
 def _names(entry: Entry) -> Iterator[str]:
@@ -220,23 +243,25 @@ def _select(
     """The selected orders; all of them, with a note, if any selection does not resolve (decision 3)."""
     if selections is None:
         return tuple(drafts), ()
-    wanted: set[int] = set()
+    hits: set[str] = set()
     unknown = 0
     for selection in selections:
         relative = relative_reference(selection.partition("|")[0])
-        hits = named.get(selection, set()) | named.get(relative, set())
-        wanted |= hits
-        unknown += not hits
+        found = [name for name in (selection, relative) if name in named]
+        hits.update(found)
+        unknown += not found
     if unknown:
         note = f"{unknown} of {len(selections)} selections match no draft order: all draft orders were evaluated"
         return tuple(drafts), (note,)
+    wanted = frozenset[int]().union(*(named[name] for name in hits))
     return tuple(order for at, order in enumerate(drafts) if at in wanted), ()
 
 
-def _resolver(call: HookCall) -> Resolve:
+def _resolver(call: HookCall, is_foreign: _IsForeign) -> Resolve:
     """Follow a reference into the holder, the drafts, then the prefetch; never to another patient's resource."""
     drafts = {name: as_object(entry.resource) for entry in reversed(call.drafts) for name in _names(entry)}
     elsewhere: dict[str, Resource] = {}
+    inside = Contained()
 
     def look_elsewhere(*names: str) -> Resource | None:
         if not elsewhere:
@@ -246,12 +271,12 @@ def _resolver(call: HookCall) -> Resolve:
 
     def resolve(reference: str, holder: Resource) -> Resource | None:
         if reference.startswith("#"):
-            return contained(holder, reference)
+            return inside.find(holder, reference)
         relative = relative_reference(reference)
         found = drafts.get(reference) or drafts.get(relative)
         if found is None:
             found = look_elsewhere(reference, relative)
-        return None if found is None or _is_foreign(found, call) else found
+        return None if found is None or is_foreign(found) else found
 
     return resolve
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cds_service.facts.care_plans import plan_statements
-from cds_service.facts.case import Case
+from cds_service.facts.case import Case, once
 from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact
 from cds_service.facts.marks import with_mark
 from cds_service.facts.medications import COUNSELLING, SYSTEMIC_DRUG, read_medication, read_purpose
@@ -46,6 +46,8 @@ _LIVE = frozenset({"active", "on-hold"})
 _NO_RESECTION = "plan.no_resection"
 _PREOPERATIVE = "chemo_preoperative"
 _ADJUVANT = "plan.adjuvant"
+_NEOADJUVANT = frozenset({"plan.neoadjuvant", "plan.neoadjuvant_ahead"})
+_TRIALS = frozenset({"plan.trial", "plan.resection_trial"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _requests(case: Case) -> Iterator[_Item]:
             refusal = "an instruction not to do it"
         elif authored is not None and authored.is_future(case.now):
             refusal = "written in the future"
-        elif _is_fulfilled(resource, case):
+        elif type_and_id(resource) in _fulfilled(case):
             refusal = "already carried out"
         why_not = refusal or _over(when, case) or _ruled_out(authored, case)
         label = label_of(concepts_of(resource, "code"))
@@ -168,27 +170,38 @@ def _over(when: When | None, case: Case) -> str:
     window = case.settings.resectability_window
     if when is None or when.is_older_than(window, case.now):
         return f"not from the last {window} days"
-    return "already carried out" if any(done.first >= when.first for done in _operated(case)) else ""
+    last = _last_operated(case)
+    return "already carried out" if last is not None and last >= when.first else ""
 
 
 def _ruled_out(when: When | None, case: Case) -> str:
     """Why what was intended on that date was given up, or "": a plan against resection, not certainly older."""
     if when is None:
         return ""
+    last = _last_against(case)
+    return "a later plan is not to resect" if last is not None and last >= when.first else ""
+
+
+@once
+def _last_against(case: Case) -> datetime | None:
     against = (said.when for said in plan_statements(case) if _NO_RESECTION in said.names and not said.void)
-    return "a later plan is not to resect" if any(said and said.last >= when.first for said in against) else ""
+    return max((when.last for when in against if when), default=None)
 
 
-def _operated(case: Case) -> Iterator[When]:
-    """When resections were done."""
-    for resource, _ in _resections(case):
-        when = read_when(resource.get("performedDateTime")) or read_when(resource.get("performedPeriod"))
-        if when is not None and not when.is_future(case.now):
-            yield when
+@once
+def _last_operated(case: Case) -> datetime | None:
+    """When the last resection was done."""
+    done = [
+        read_when(resource.get("performedDateTime")) or read_when(resource.get("performedPeriod"))
+        for resource, _ in _resections(case)
+    ]
+    return max((when.first for when in done if when is not None and not when.is_future(case.now)), default=None)
 
 
-def _is_fulfilled(request: Resource, case: Case) -> bool:
-    return any(type_and_id(request) in names for _, names in _resections(case))
+@once
+def _fulfilled(case: Case) -> frozenset[str]:
+    """The requests that a resection was done for."""
+    return frozenset[str]().union(*(names for _, names in _resections(case)))
 
 
 def _resections(case: Case) -> Iterator[tuple[Resource, frozenset[str]]]:
@@ -248,7 +261,7 @@ def _before_surgery(resource: Resource, is_systemic: bool, case: Case) -> str:
     if _PREOPERATIVE in words.coded(concepts_of(resource, "code")):
         return "coded as chemotherapy before an operation"
     named = words.named(_words_of(resource, case))
-    if "plan.neoadjuvant" in named:
+    if not _NEOADJUVANT.isdisjoint(named):
         return "named as therapy before surgery"
     return "a systemic anticancer drug" if is_systemic and _ADJUVANT not in named else ""
 
@@ -286,7 +299,7 @@ def _words_of(resource: Resource, case: Case) -> tuple[str, ...]:
 
 def _neoadjuvant_plans(case: Case) -> Iterator[_Item]:
     for said in plan_statements(case):
-        if "plan.neoadjuvant" in said.names:
+        if not _NEOADJUVANT.isdisjoint(said.names):
             why_not = said.void or ("" if said.is_active else "not an active plan")
             line = said.line(counted=False, why="")
             yield _Item(line.reference, line.text, said.when, line.status, "planned", why_not, line.quote)
@@ -309,7 +322,7 @@ def trial_documented(case: Case) -> Fact:
 def _trial_orders(case: Case) -> Iterator[_Item]:
     words = vocabulary_of(case)
     for order in case.orders.of_kind(*RESECTIONS):
-        is_in = "plan.trial" in words.named(_words_of(order.resource, case))
+        is_in = not _TRIALS.isdisjoint(words.named(_words_of(order.resource, case)))
         status = as_text(order.resource.get("status"))
         yield _Item(order.reference, order.label, None, status, "names a trial", "" if is_in else "names no trial")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from cds_service.facts.allergies import allergies_to
 from cds_service.facts.case import Case
 from cds_service.facts.examinations import (
     Examination,
@@ -14,16 +15,14 @@ from cds_service.facts.examinations import (
     series_descriptions,
     settle_examinations,
 )
-from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact, Value
-from cds_service.facts.filtration import filtration_of
+from cds_service.facts.fact import NOT_SEARCHED, Fact, Value
+from cds_service.facts.filtration import filtration_of, renal_failure
 from cds_service.facts.liver_imaging import imaging_reports
-from cds_service.facts.problems import problems_of, status_code
 from cds_service.facts.registry import fact
 from cds_service.facts.reports import report_date, report_modality, report_region, report_status, report_text
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
-from cds_service.fhir.shapes import Concept, as_list, as_object, as_text, read_when, type_and_id
-from cds_service.fhir.source import Resource
+from cds_service.fhir.shapes import Concept, as_text, read_when
 from cds_service.reading import read_protocol_ct
 from cds_service.reading.protocol_ct import ProtocolState
 
@@ -129,10 +128,6 @@ def _protocol(lines: Iterable[str], case: Case) -> ProtocolState:
     return read_protocol_ct("\n".join(dict.fromkeys(line for line in lines if line)), case.lexicon).state
 
 
-_CONTRAST, _NO_REASON = "allergy.iodinated_contrast", "allergy.iodine_other"
-_UNREAD = "observations: the latest eGFR could not be compared"
-
-
 @fact(
     "ct_contrast_contraindicated",
     source="C6",
@@ -140,19 +135,19 @@ _UNREAD = "observations: the latest eGFR could not be compared"
     searches=_BARRED_SEARCHES,
 )
 def ct_contrast_contraindicated(case: Case) -> Fact:
-    """An allergy to iodinated contrast, or renal failure.
+    """An allergy to iodinated contrast, or renal failure: recorded, or by the latest eGFR.
 
     The allergy is recognised by its name: no code is verified. One to iodine, povidone or shellfish is no reason.
     ``number`` is the latest eGFR in mL/min/1.73m2, where there is one.
     """
     filtration = filtration_of(case)
-    allergies = (*_allergies(case), *_recorded_allergies(case))
-    lines = (*(line for line, _ in allergies), *filtration.lines)
+    allergies = allergies_to(
+        "allergy.iodinated_contrast", case, beside="allergy.iodine_other", denial="no reason against contrast"
+    )
+    lines = (*allergies.lines, *renal_failure(case), *filtration.lines)
     missing = unfinished(case, _BARRED_SEARCHES)
     counted = [line.date for line in lines if line.counted]
-    gaps = list(gaps_of(missing))
-    gaps += [f"allergies: {_NAMELESS}"] if any(is_nameless for _, is_nameless in allergies) else []
-    gaps += [_UNREAD] if filtration.is_unread else []
+    gaps = (*gaps_of(missing), *allergies.gaps, *filtration.gaps)
     value: Value = "yes" if counted else "unknown" if gaps else "no"
     return Fact(
         "ct_contrast_contraindicated",
@@ -161,46 +156,5 @@ def ct_contrast_contraindicated(case: Case) -> Fact:
         lines + evidence_of(missing),
         as_of=max(counted, default=""),
         number=filtration.value,
-        gaps=tuple(gaps),
+        gaps=gaps,
     )
-
-
-_NAMELESS = "an allergy does not say to what"
-
-
-def _allergies(case: Case) -> Iterator[tuple[Evidence, bool]]:
-    """A line for each allergy to contrast or iodine, and for each that does not say to what (True)."""
-    words = vocabulary_of(case)
-    for allergy in case.record.of("AllergyIntolerance"):
-        reactions = (as_object(item) for item in as_list(allergy.get("reaction")))
-        titles = (*concepts_of(allergy, "code"), *(one for item in reactions for one in concepts_of(item, "substance")))
-        names = words.worded(titles)
-        when = next((when for name in _DATES if (when := read_when(allergy.get(name)))), None)
-        why = _standing(allergy) or ("dated in the future" if when and when.is_future(case.now) else "")
-        is_nameless = not why and not any(title.names for title in titles)
-        if not is_nameless and names.isdisjoint({_CONTRAST, _NO_REASON}):
-            continue
-        is_reason = _CONTRAST in names and not why
-        why = why or (_NAMELESS if is_nameless else "" if is_reason else "no reason against contrast")
-        date, status = when.text if when else "", status_code(allergy, "clinicalStatus")
-        yield Evidence(type_and_id(allergy), label_of(titles), date, status, counted=is_reason, why=why), is_nameless
-
-
-_DATES = ("onsetDateTime", "onsetPeriod", "recordedDate")
-_REFUTED = frozenset({"refuted", "entered-in-error"})
-
-
-def _standing(allergy: Resource) -> str:
-    """Why an allergy is none of today, "" if it is; one without a status is taken as active."""
-    verified, clinical = status_code(allergy, "verificationStatus"), status_code(allergy, "clinicalStatus")
-    if verified in _REFUTED:
-        return "refuted" if verified == "refuted" else "entered in error"
-    return "" if clinical in {"", "active"} else f"not active: {clinical}"
-
-
-def _recorded_allergies(case: Case) -> Iterator[tuple[Evidence, bool]]:
-    """Contrast allergies that stand among the Conditions ("radiographic dye allergy status")."""
-    for problem in problems_of(case):
-        if _CONTRAST in problem.named:
-            why = problem.void or ("" if problem.is_current else "past")
-            yield problem.line(not why, why), False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from cds_service.facts.case import once
 from cds_service.facts.fact import NOT_SEARCHED, STALE, Evidence, Fact
 from cds_service.facts.marks import with_mark
 from cds_service.facts.searches import evidence_of, gaps_of
@@ -93,7 +94,7 @@ def requests_of(case: Case, sought: Sought) -> Iterator[Item]:
         elif authored is not None and authored.is_future(case.now):
             refusal = "written in the future"
         when = max((when for when in (planned, authored) if when is not None), key=lambda when: when.last, default=None)
-        if not refusal and (_is_fulfilled(resource, case) or sought.is_overtaken(resource, when)):
+        if not refusal and (type_and_id(resource) in _fulfilled(case) or sought.is_overtaken(resource, when)):
             refusal = "already carried out"
         label, why = label_of(concepts_of(resource, "code")), _named("requested", known)
         item = item_of(resource, when, label, refusal, why, case, sought.window)
@@ -155,13 +156,14 @@ def first_when(resource: Resource, *elements: str) -> When | None:
     return next((when for name in elements if (when := read_when(resource.get(name))) is not None), None)
 
 
-def _is_fulfilled(request: Resource, case: Case) -> bool:
-    """Whether a procedure or a report says that it was done for this request."""
-    name = type_and_id(request)
-    return any(
-        as_text(done.get("status")) in _CARRIED_OUT
-        and name in {relative_reference(text) for text in reference_texts(done.get("basedOn"))}
+@once
+def _fulfilled(case: Case) -> frozenset[str]:
+    """The requests for which a procedure or a report says that it was done, by ``Type/id``."""
+    return frozenset(
+        relative_reference(text)
         for done in case.record.of("Procedure", "DiagnosticReport")
+        if as_text(done.get("status")) in _CARRIED_OUT
+        for text in reference_texts(done.get("basedOn"))
     )
 
 

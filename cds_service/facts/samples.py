@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cds_service.facts.biopsies import biopsy_of, performed_when, reasons_in, sample_links
 from cds_service.facts.case import Case, once
@@ -49,14 +49,15 @@ def unreported_samples(case: Case) -> tuple[Sample, ...]:
         if finding.state not in _NOT_REPORTS
     ]
     every = frozenset().union(*links)
-    free = [finding for finding, tied in reports if not tied & every and not finding.molecular]
+    reported = frozenset().union(*(tied for _, tied in reports))
+    free = _latest(finding for finding, tied in reports if tied.isdisjoint(every) and not finding.molecular)
     found: list[Sample] = []
     listed: set[str] = set()
     for (resource, when, text, sites), tied in zip(taken, links, strict=True):
-        if tied & listed or any(tied & of_report for _, of_report in reports):
+        if not (tied.isdisjoint(listed) and tied.isdisjoint(reported)):
             continue
         listed |= tied
-        if not any(_may_be_of(finding, when, sites) for finding in free):
+        if not _may_be_of(free, when, sites):
             found.append(_sample(resource, when, text, case))
     return tuple(found)
 
@@ -113,11 +114,20 @@ def _is_ours(names: frozenset[str], collection: Resource) -> bool:
     return "path.specimen" in names and "site.other" not in names and not collection.get("bodySite")
 
 
-def _may_be_of(finding: PathologyFinding, when: When | None, sites: frozenset[str]) -> bool:
+def _latest(findings: Iterable[PathologyFinding]) -> Mapping[str, datetime]:
+    """The date of the latest of the reports of each site; "" is no site stated."""
+    latest: dict[str, datetime] = {}
+    for finding in findings:
+        if finding.date is not None:
+            latest[finding.site] = max(latest.get(finding.site, finding.date.last), finding.date.last)
+    return latest
+
+
+def _may_be_of(free: Mapping[str, datetime], when: When | None, sites: frozenset[str]) -> bool:
     """Whether a report that names no sample may be the one awaited: of the same site, and not older than the sample."""
-    if sites and finding.site and finding.site not in sites:
+    if when is None:
         return False
-    return when is not None and finding.date is not None and finding.date.last >= when.first - _DAY
+    return any(last >= when.first - _DAY for site, last in free.items() if not site or not sites or site in sites)
 
 
 def _sample(resource: Resource, when: When | None, text: str, case: Case) -> Sample:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from cds_service.facts.biopsies import BIOPSIES, Biopsy, biopsy_of
 from cds_service.facts.imaging_orders import Scan, scan_of
-from cds_service.facts.medications import AGENTS, COUNSELLING, SYSTEMIC_DRUG, read_purpose
+from cds_service.facts.medications import AGENTS, COUNSELLING, LOCAL_ROUTES, SYSTEMIC_DRUG, read_purpose
 from cds_service.facts.surgery import RESECTIONS, Operation, operation_of
 from cds_service.facts.vocabulary import Vocabulary, concepts_of
-from cds_service.fhir.shapes import as_list, as_text
+from cds_service.fhir.shapes import Concept, as_list, as_object, as_text
 from cds_service.fhir.source import Resource
 
 _CHEMOTHERAPY = frozenset({"regimen", "chemo_administration"})
@@ -18,6 +18,7 @@ _TREATMENTS = _CHEMOTHERAPY | AGENTS
 _REGIMENS = "regimen."
 _OTHER_SERVICE = ("img.", "proc.", "lab.", "path.")
 _TREATMENT = "service.treatment"
+_VENOUS_ACCESS = "service.venous_access"
 _INSTANTIATES = ("instantiatesCanonical", "instantiatesUri")
 
 
@@ -56,13 +57,16 @@ def read_service(resource: Resource, vocabulary: Vocabulary) -> Service:
 
 
 def read_regimen(resource: Resource, vocabulary: Vocabulary) -> Service:
-    """A regimen or chemotherapy, by its code, its name, or the plan that it instantiates; all of a RequestGroup."""
+    """A regimen or chemotherapy, by its code, its name, or the plan that it instantiates; all of a RequestGroup.
+
+    A RequestGroup may tell it by the titles of its actions alone.
+    """
     what = concepts_of(resource, "code")
     coded, worded = vocabulary.coded(what), vocabulary.worded(what)
     names = coded | worded
     by_name = _TREATMENTS.isdisjoint(coded)
     tells_more = not by_name or _TREATMENT in worded or not what
-    details = _details(resource, vocabulary) if tells_more else frozenset()
+    details = (_details(resource, vocabulary) if tells_more else frozenset()) | _titled(resource, vocabulary)
     if by_name and (_is_other_service(names) or not (_is_named_treatment(worded) or _is_named_treatment(details))):
         return _NOT_OURS._replace(concepts=names)
     if read_purpose(resource, vocabulary) == "other-cancer":
@@ -94,10 +98,33 @@ def _details(resource: Resource, vocabulary: Vocabulary) -> frozenset[str]:
     return frozenset(name for name in found if name in _TREATMENTS | {COUNSELLING} or name.startswith(_REGIMENS))
 
 
+def titles_of(group: Resource) -> tuple[Concept, ...]:
+    """The titles of the actions of a RequestGroup, those inside others included."""
+    found: list[str] = []
+    waiting = [as_object(item) for item in reversed(as_list(group.get("action")))]
+    while waiting:
+        action = waiting.pop()
+        found.append(as_text(action.get("title")))
+        waiting.extend(as_object(item) for item in reversed(as_list(action.get("action"))))
+    return tuple(Concept((), title) for title in found if title)
+
+
+def _titled(resource: Resource, vocabulary: Vocabulary) -> frozenset[str]:
+    """The drugs and regimens that the title of an action of a group names, where it is about their being given."""
+    if "action" not in resource:
+        return frozenset()
+    known = (vocabulary.worded((title,)) for title in titles_of(resource))
+    return frozenset[str]().union(
+        *(names for names in known if not _is_other_service(names) and _is_named_treatment(names))
+    )
+
+
 def _is_other_service(names: frozenset[str]) -> bool:
     return any(name == COUNSELLING or name.startswith(_OTHER_SERVICE) for name in names)
 
 
 def _is_named_treatment(worded: frozenset[str]) -> bool:
     """A regimen or chemotherapy by name, or two agents: one drug in a service's name is often a test for that drug."""
-    return not _CHEMOTHERAPY.isdisjoint(worded) or len(AGENTS & worded) > 1
+    if not _CHEMOTHERAPY.isdisjoint(worded):
+        return True
+    return len(AGENTS & worded) > 1 and worded.isdisjoint(LOCAL_ROUTES | {_VENOUS_ACCESS})

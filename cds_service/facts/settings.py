@@ -55,6 +55,7 @@ _CHOICES = MappingProxyType(
     {"tissue_scope": ("liver", "metastatic", "systemic"), "suggested_order_intent": ("order", "plan", "proposal")}
 )
 _TYPES = MappingProxyType({"bool": bool, "int": int, "str": str})
+_WORDS = MappingProxyType({bool: "true or false", int: "a whole number, not negative", str: "a text"})
 _LARGEST = 100_000
 """Above any window in days, size or level that makes sense, and far from where dates end."""
 _RANGES = MappingProxyType(
@@ -98,7 +99,7 @@ def setting_problem(key: str, value: object) -> str:
     if wanted is None:
         return f"unknown setting {key!r}; known: {', '.join(sorted(setting_names()))}"
     if not _fits(value, wanted):
-        return f"{key} must be a {wanted.__name__}, not negative"
+        return f"{key} must be {_WORDS[wanted]}"
     if key in _CHOICES and value not in _CHOICES[key]:
         return f"{key} must be one of {', '.join(_CHOICES[key])}"
     least, most = _RANGES.get(key, (0, _LARGEST))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cds_service.facts.medications import COUNSELLING, read_purpose
+from cds_service.facts.medications import COUNSELLING, read_purpose, reasons_of
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, notes_of
 from cds_service.fhir.shapes import Concept, extensions, read_concept
 from cds_service.fhir.source import Resource
@@ -20,6 +20,7 @@ STAGING_LAPAROSCOPY = "staging_laparoscopy"
 BILIARY_STENT = "biliary_stent"
 RESECTIONS = frozenset({PANCREATIC_RESECTION, LIVER_RESECTION})
 """The kinds that are operations with curative intent."""
+_OF_THIS_CANCER = RESECTIONS | {BILIARY_STENT}
 
 _KINDS = {
     "proc.pancreatectomy": PANCREATIC_RESECTION,
@@ -35,6 +36,8 @@ _OTHER_OPERATION = "proc.other_operation"
 _STENT = "device.stent"
 _ERCP = "proc.ercp"
 _STENTING = "proc.biliary_stent_insertion"
+_NEUROENDOCRINE = frozenset({"histology.neuroendocrine_tumour", "histology.neuroendocrine_carcinoma"})
+_BENIGN, _LEFT_OPEN = "benign.disease", "benign.left_open"
 _CURATIVE = "intent.curative"
 _NOT_CURATIVE = frozenset({"intent.palliative", "intent.supportive", "intent.diagnostic"})
 _MARKS = frozenset({*_KINDS, _ERCP, _STENT})
@@ -62,7 +65,7 @@ _NONE = Operation(frozenset(), frozenset(), False)
 def operation_of(resource: Resource, vocabulary: Vocabulary) -> Operation:
     """The operation that a ServiceRequest or a Procedure is, by code, order detail, body site and stated intent.
 
-    A resection whose reason names another cancer is none of this pathway (part 3.3).
+    A resection or a stent whose reason names another disease is none of this pathway (part 3.3).
     """
     what = concepts_of(resource, "code")
     if _MARKS.isdisjoint(vocabulary.both(what)):
@@ -72,9 +75,20 @@ def operation_of(resource: Resource, vocabulary: Vocabulary) -> Operation:
         *(Concept((), text) for text in notes_of(resource)),
     )
     found = read_operation(vocabulary, what, how, intents_of(resource, vocabulary))
-    if found.kinds & RESECTIONS and read_purpose(resource, vocabulary) == "other-cancer":
-        return Operation(frozenset(), frozenset(), False, "its reason names another cancer")
-    return found
+    refusal = _other_disease(resource, vocabulary) if found.kinds & _OF_THIS_CANCER else ""
+    return Operation(frozenset(), frozenset(), False, refusal) if refusal else found
+
+
+def _other_disease(resource: Resource, vocabulary: Vocabulary) -> str:
+    """Says so if the reason of an operation names a disease other than this cancer; "" if none, or ours beside it."""
+    purpose = read_purpose(resource, vocabulary)
+    if purpose in ("none", "this-cancer"):
+        return ""
+    names = [vocabulary.worded((reason,)) for reason in reasons_of(resource, vocabulary)]
+    if purpose == "other-cancer" or all(not _NEUROENDOCRINE.isdisjoint(each) for each in names):
+        return "its reason names another cancer"
+    is_benign = all(_BENIGN in each and _LEFT_OPEN not in each for each in names)
+    return "its reason names benign disease" if is_benign else ""
 
 
 def read_operation(

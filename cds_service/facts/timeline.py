@@ -41,6 +41,16 @@ def first_pancreatic_evidence(case: Case) -> When | None:
     return _first(known) or recorded
 
 
+def precedes_this_cancer(when: When | None, case: Case) -> bool:
+    """Whether tissue is surely older than this cancer: from before the lead that it may have on the first evidence.
+
+    Undated tissue, or that of a cancer which nothing dates, is not surely older.
+    """
+    first = first_pancreatic_evidence(case)
+    lead = timedelta(days=case.settings.pancreatic_evidence_lead)
+    return first is not None and when is not None and when.last < first.first - lead
+
+
 def _first(dates: Iterable[When]) -> When | None:
     return min(dates, key=lambda when: when.first, default=None)
 

@@ -33,7 +33,12 @@ from cds_service.fhir.source import Resource
 _PARTS: Mapping[str, str] = MappingProxyType({"part.pancreas_left": "left", "part.pancreas_head": "head"})
 _SIZE = "size.tumour"
 _DIMENSION = "size.dimension"
-_MILLIMETRES: Mapping[str, float] = MappingProxyType({"mm": 1.0, "cm": 10.0})
+_SPELT = ("{}meter", "{}meters", "{}metre", "{}metres", "{}meter(s)", "{}metre(s)")
+_MILLIMETRES: Mapping[str, float] = MappingProxyType(
+    {"mm": 1.0, "cm": 10.0}
+    | {form.format("milli"): 1.0 for form in _SPELT}
+    | {form.format("centi"): 10.0 for form in _SPELT}
+)
 _OF_THE_PANCREAS = frozenset({"site.pancreas", "site.abdomen"})
 _SPREAD = frozenset({"cond.liver_metastasis", "cond.other_metastasis", "cond.peritoneal_metastasis"})
 

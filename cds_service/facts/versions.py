@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +56,10 @@ def superseded(resources: Iterable[Resource], case: Case) -> Mapping[int, Resour
     if len(items) < 2:  # noqa: PLR2004 (what stands alone has no other version)
         return {}
     versions = tuple(_version(item, place, case) for place, item in enumerate(items))
-    alike: dict[str, list[_Version]] = {}
-    for version in versions:
-        for key in version.keys | version.replaced:
-            alike.setdefault(key, []).append(version)
+    shelf = _Shelf(versions)
     out: dict[int, Resource] = {}
     for old in versions:
-        candidates = (new for key in old.keys for new in alike[key] if new is not old)
-        newer = next((new for new in candidates if _replaces(new, old)), None)
+        newer = next((new for new in shelf.candidates(old) if new is not old and _replaces(new, old)), None)
         if newer is not None:
             out[old.place] = newer.resource
     return out
@@ -84,6 +80,38 @@ class _Version:
     issued: str
     number: int
     is_corrected: bool
+
+
+class _Shelf:
+    """Versions by what they share, the newest first: no more are compared than may replace each other.
+
+    One id, or what it replaces, is enough; else there must be a common accession or specimen, and what replaces
+    is final, and a correction unless the older one is corrected or pending itself.
+    """
+
+    def __init__(self, versions: Iterable[_Version]) -> None:
+        self._named: dict[str, list[_Version]] = {}
+        self._final: dict[str, list[_Version]] = {}
+        self._corrected: dict[str, list[_Version]] = {}
+        for version in sorted(versions, key=_newness, reverse=True):
+            for key in version.keys | version.replaced:
+                if key.startswith("id:"):
+                    self._named.setdefault(key, []).append(version)
+                elif version.status == "final" and not key.startswith("basedOn:"):
+                    self._final.setdefault(key, []).append(version)
+                    if version.is_corrected:
+                        self._corrected.setdefault(key, []).append(version)
+
+    def candidates(self, old: _Version) -> Iterator[_Version]:
+        """The versions that may replace an old one, and perhaps itself."""
+        takes_any = old.status == "pending" or old.is_corrected
+        for key in old.keys:
+            shared = self._named if key.startswith("id:") else self._final if takes_any else self._corrected
+            yield from shared.get(key, ())
+
+
+def _newness(version: _Version) -> tuple[str, bool, int, int]:
+    return (version.issued, version.is_corrected, version.number, version.place)
 
 
 def _version(resource: Resource, place: int, case: Case) -> _Version:

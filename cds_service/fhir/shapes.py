@@ -153,13 +153,26 @@ def type_and_id(resource: Resource) -> str:
     return f"{kind}/{ident.strip()}" if isinstance(ident, str) and ident.strip() else kind
 
 
-def contained(resource: Resource, reference: str) -> Resource | None:
-    """The contained resource that ``#id`` names, if it is there."""
-    if reference.startswith("#"):
-        for item in as_list(resource.get("contained")):
-            if as_text(as_object(item).get("id")) == reference[1:]:
-                return as_object(item)
-    return None
+class Contained:
+    """Finds contained resources. Each holder is indexed when it is first asked, so that many references cost no more.
+
+    To be kept no longer than one call: it keeps the holders that it was asked about.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Resource, Mapping[str, Resource]]] = {}
+
+    def find(self, holder: Resource, reference: str) -> Resource | None:
+        """The contained resource that ``#id`` names, the first of that id, if it is there."""
+        if not reference.startswith("#"):
+            return None
+        known = self._known.get(id(holder))
+        if known is None:
+            inside = [as_object(item) for item in as_list(holder.get("contained"))]
+            by_id = {as_text(item.get("id")): item for item in reversed(inside)}
+            # The holder is kept with its index: an identity is that of one object only as long as the object lives.
+            known = self._known[id(holder)] = (holder, by_id)
+        return known[1].get(reference[1:])
 
 
 def read_when(value: Any) -> When | None:

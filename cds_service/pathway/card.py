@@ -58,6 +58,17 @@ class Suggestion:
     removes: tuple[str, ...] = ()
     label: str = ""
 
+    def offer(self) -> Offer:
+        """What it comes to where it is offered."""
+        return Offer(self.template, tuple(sorted(self.removes)))
+
+
+class Offer(NamedTuple):
+    """A suggestion as the clinician meets it: the template, and the order kinds whose drafts it removes, sorted."""
+
+    template: str
+    removes: tuple[str, ...]
+
 
 class Choice(NamedTuple):
     """What a card comes to in some states: the deciding rule (or requirement, exclusion) and the templates offered."""
@@ -72,8 +83,8 @@ class Card:
 
     ``shown_facts`` are those whose evidence the body shows, in its order. ``released`` and ``revised`` are ISO dates
     ("" before the first release), ``statements`` the sentences of the documents that the card carries.
-    ``status_line`` is where its file states the review date, or else the status. ``enabled_by`` is the switch of
-    ``settings.yaml`` that the card needs, "" for none.
+    ``lines`` are those of its file, for ``where``. ``enabled_by`` is the switch of ``settings.yaml`` that the card
+    needs, "" for none.
     """
 
     id: str
@@ -98,8 +109,12 @@ class Card:
     statements: tuple[str, ...] = ()
     released: str = ""
     revised: str = ""
-    status_line: int = 0
     enabled_by: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def where(self, member: str, text: str = "") -> str:
+        """``path:line`` of a member of the front matter, or of a text in its list; the first line if it has none."""
+        return f"{self.path}:{self.lines.get(f'{member}/{text}', self.lines.get(member, 1))}"
 
     def rule(self, rule_id: str) -> Rule:
         """The rule with that id."""
@@ -120,8 +135,12 @@ class Card:
 
     def suggest(self, rule_id: str, states: States) -> tuple[str, ...]:
         """The templates that the card offers for a rule in these states, in order."""
+        return tuple(offer.template for offer in self.offers(rule_id, states))
+
+    def offers(self, rule_id: str, states: States) -> tuple[Offer, ...]:
+        """The same with what each removes."""
         return tuple(
-            offered.template for offered in self.suggestions if rule_id in offered.rules and holds(offered.when, states)
+            offered.offer() for offered in self.suggestions if rule_id in offered.rules and holds(offered.when, states)
         )
 
     def suggestion(self, rule_id: str, template: str) -> Suggestion:

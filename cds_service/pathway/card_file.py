@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from cds_service.content_files import line_of, parse_yaml, read_text
 from cds_service.errors import ContentError
@@ -20,9 +23,26 @@ from cds_service.pathway.templates import REMOVE_DRAFTS
 from cds_service.pathway.wording import BODY_WORDS, placeholders
 
 _FENCE = "---"
-_VALIDATOR = Draft202012Validator(
-    json.loads((resources.files("cds_service.pathway") / "card.schema.json").read_text(encoding="utf-8"))
-)
+
+
+def _matches_whole(
+    _validator: Any, pattern: str, instance: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """``pattern`` as JSON Schema means it: Python's ``$`` would let a line end pass behind it."""
+    if isinstance(instance, str) and (instance.endswith("\n") or not re.search(pattern, instance)):
+        yield ValidationError(f"{instance!r} is not {schema.get('description', f'of the form {pattern}')}")
+
+
+_STRICT: type[Validator] = extend(Draft202012Validator, {"pattern": _matches_whole})  # type: ignore[no-untyped-call]
+
+
+def shape(name: str) -> Validator:
+    """The validator of one of the JSON Schemas beside this module."""
+    text = (resources.files("cds_service.pathway") / f"{name}.schema.json").read_text(encoding="utf-8")
+    return _STRICT(json.loads(text))
+
+
+_VALIDATOR = shape("card")
 
 
 def read_card(path: Path) -> Card:
@@ -38,8 +58,11 @@ def read_card(path: Path) -> Card:
     for rule in rules:
         if ids.count(rule.id) > 1:
             raise ContentError(f"{path}:{rule.line}", f"the rule {rule.id!r} stands twice")
-    for name in (*node["requires"], *node["excluded_by"]):
-        _known_fact(name, (), f"{path}:{line_of(node, 'requires', 2)}")
+        if rule.id in all_facts():
+            raise ContentError(f"{path}:{rule.line}", f"the rule {rule.id!r} has the name of a fact: give it another")
+    for member in ("requires", "excluded_by"):
+        for place, name in enumerate(node[member]):
+            _known_fact(name, (), f"{path}:{line_of(node[member], place, 2)}")
     suggestions = tuple(_suggestion(item, terms, ids, path) for item in node.get("suggestions", ()))
     _check_alike(suggestions, path)
     return Card(
@@ -66,13 +89,17 @@ def read_card(path: Path) -> Card:
         released=str(node.get("released", "")),
         revised=str(node.get("revised", "")),
         enabled_by=str(node.get("enabled_by", "")),
-        status_line=line_of(node, "review_due" if "review_due" in node else "status", 2),
+        lines=MappingProxyType(dict(_lines(node))),
     )
 
 
-def check_shape(validator: Draft202012Validator, node: Any, path: Path, first_line: int = 1) -> None:
+def check_shape(validator: Validator, node: Any, path: Path, first_line: int = 1) -> None:
     """Check a YAML node against a JSON Schema; ContentError names the line of the first fault."""
-    for error in sorted(validator.iter_errors(node), key=lambda found: list(map(str, found.absolute_path))):
+    try:
+        errors = sorted(validator.iter_errors(node), key=lambda found: list(map(str, found.absolute_path)))
+    except RecursionError:
+        raise ContentError(f"{path}:{_deepest(node, first_line)}", "is nested too deeply") from None
+    for error in errors:
         deepest = min(error.context or [error], key=lambda found: -len(found.absolute_path))
         at, line = node, line_of(node, None, first_line)
         for step in deepest.absolute_path:
@@ -82,6 +109,17 @@ def check_shape(validator: Draft202012Validator, node: Any, path: Path, first_li
         raise ContentError(f"{path}:{line}", f"{where}: {deepest.message}")
 
 
+def _deepest(node: Any, first_line: int) -> int:
+    """The line of the first node that lies deepest."""
+    found = line_of(node, None, first_line)
+    level = [node]
+    while level:
+        found = line_of(level[0], None, first_line)
+        parts = [part for item in level for part in (item.values() if isinstance(item, dict) else item)]
+        level = [part for part in parts if isinstance(part, dict | list)]
+    return found
+
+
 def _split(path: Path) -> tuple[str, str, int]:
     lines = read_text(path).split("\n")
     if lines[0].strip() != _FENCE or _FENCE not in [line.strip() for line in lines[1:]]:
@@ -89,6 +127,15 @@ def _split(path: Path) -> tuple[str, str, int]:
     end = next(number for number, line in enumerate(lines[1:], 1) if line.strip() == _FENCE)
     body = "\n".join(lines[end + 1 :]).strip("\n")
     return "\n".join(lines[1:end]), body, end + 2
+
+
+def _lines(node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The line of each member, and of each text in a list as ``member/text``."""
+    for name, value in node.items():
+        yield str(name), line_of(node, name, 2)
+        if isinstance(value, list):
+            texts = ((place, item) for place, item in enumerate(value) if isinstance(item, str))
+            yield from ((f"{name}/{item}", line_of(value, place, 2)) for place, item in texts)
 
 
 def _rule(node: Mapping[str, Any], terms: Mapping[str, Condition], path: Path) -> Rule:

@@ -4,37 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
-from json import loads
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from cds_service.content_files import line_of, read_yaml
 from cds_service.errors import ContentError
+from cds_service.facts.orders import ORDER_KINDS
 from cds_service.facts.registry import all_facts
 from cds_service.pathway.card import Card
-from cds_service.pathway.card_file import check_shape
+from cds_service.pathway.card_file import check_shape, shape
 from cds_service.pathway.condition import States
 
-_VALIDATOR = Draft202012Validator(
-    loads((resources.files("cds_service.pathway") / "cases.schema.json").read_text(encoding="utf-8"))
-)
+_VALIDATOR = shape("cases")
 
 
 @dataclass(frozen=True, slots=True)
 class CardCase:
     """One case. ``expect`` is a rule id, a silence, or the fact that was required or excluded.
 
-    ``suggest``, ``summary`` and ``indicators`` are checked where the case gives them.
+    ``suggest``, ``removes`` (template to the order kinds that it removes; all that remove any), ``summary`` and
+    ``indicators`` are checked where the case gives them.
     """
 
     name: str
     states: States
     expect: str
     suggest: tuple[str, ...] | None
+    removes: Mapping[str, frozenset[str]] | None
     summary: str | None
     indicators: Mapping[str, str]
     line: int
@@ -65,9 +62,13 @@ def failure(case: CardCase, card: Card) -> str:
     for hook, indicator in case.indicators.items():
         if rule.indicators.get(hook) != indicator:
             return f"expected {indicator} at {hook}, got {rule.indicators.get(hook)}"
-    offered = card.suggest(rule.id, case.states)
+    offers = card.offers(rule.id, case.states)
+    offered = tuple(offer.template for offer in offers)
     if case.suggest is not None and offered != case.suggest:
         return f"expected suggestions {list(case.suggest)}, got {list(offered)}"
+    removed = {offer.template: frozenset(offer.removes) for offer in offers if offer.removes}
+    if case.removes is not None and removed != case.removes:
+        return f"expected to remove {_in_words(case.removes)}, got {_in_words(removed)}"
     said = rule.summary(case.states)
     if case.summary is not None and case.summary != said:
         return f"expected summary {case.summary!r}, got {said!r}"
@@ -82,10 +83,23 @@ def _case(node: Mapping[str, Any], base: States, names: set[str], path: Path) ->
         MappingProxyType(states),
         str(node["expect"]),
         tuple(str(item) for item in node["suggest"]) if "suggest" in node else None,
+        _removes(node["removes"], path) if "removes" in node else None,
         str(node["summary"]) if "summary" in node else None,
         MappingProxyType({str(hook): str(value) for hook, value in node.get("indicator", {}).items()}),
         line,
     )
+
+
+def _removes(node: Mapping[str, Any], path: Path) -> Mapping[str, frozenset[str]]:
+    for template, kinds in node.items():
+        for place, kind in enumerate(kinds):
+            if kind not in ORDER_KINDS:
+                raise ContentError(f"{path}:{line_of(kinds, place)}", f"unknown order kind {kind!r}")
+    return MappingProxyType({str(template): frozenset(map(str, kinds)) for template, kinds in node.items()})
+
+
+def _in_words(removes: Mapping[str, frozenset[str]]) -> str:
+    return "; ".join(f"{template}: {', '.join(sorted(kinds))}" for template, kinds in removes.items()) or "nothing"
 
 
 def _states(node: Mapping[str, Any], names: set[str], path: Path, line: int) -> dict[str, str]:

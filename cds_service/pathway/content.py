@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cds_service.content_files import line_of, read_yaml
+from cds_service.content_files import find_cards, line_of, read_yaml
 from cds_service.errors import ContentError
+from cds_service.facts.orders import ORDER_KINDS
 from cds_service.facts.regimen_table import RegimenTable, load_regimens
 from cds_service.facts.registry import all_facts
 from cds_service.facts.settings import Settings, change_settings, load_settings, setting_names
 from cds_service.facts.terminology import Terminology, load_terminology
 from cds_service.pathway.card import Card
 from cds_service.pathway.card_file import read_card
+from cds_service.pathway.card_proof import check_proved, check_shared_words
 from cds_service.pathway.governance import check_named_review, is_date
 from cds_service.pathway.review import Review, load_review
 from cds_service.pathway.site import Site, card_files, read_site
-from cds_service.pathway.site_survey import Finding, survey
+from cds_service.pathway.site_survey import Finding, or_near, survey
 from cds_service.pathway.statements import Statement, check_carried, load_statements
 from cds_service.pathway.templates import REMOVE_DRAFTS, OrderTemplate, load_templates
 from cds_service.reading.lexicon import Lexicon, load_lexicon
@@ -45,6 +48,7 @@ class Wording:
     gaps: str
     remove_draft: str
     not_ruled_out: str
+    too_many_to_remove: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,12 @@ class Pathway:
     allowed: tuple[str, ...]
     wording: Wording
     headings: Mapping[str, str]
+    path: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def where(self, member: str) -> str:
+        """``path:line`` of a member of its file."""
+        return f"{self.path}:{self.lines.get(member, 1)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,7 @@ class SourceLink:
     url: str
     reviewed: str
     claim: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +122,27 @@ class Content:
 
 
 PATHWAY = "pancreatic-liver-metastases"
+_URL = re.compile(r"https://[A-Za-z0-9._~:/?#@!$&*+,;=%-]+")
 
 
 def load_content(cards: Path, site: Path | None = None) -> Content:
-    """Load and check the content directory, and a site file over it; ContentError names file and line of a fault."""
+    """Load and check the content directory, and a site file over it; ContentError names file and line of a fault.
+
+    Cards of a site are proved as ``check`` proves them, and so are all cards of a directory that is not the shipped
+    one: what nobody has proved answers no call.
+    """
+    content = unproved_content(cards, site)
+    is_ours = cards.resolve() == find_cards().resolve()
+    shipped = str(cards / PATHWAY)
+    check_proved((card for card in content.cards if not (is_ours and str(Path(card.path).parent) == shipped)), content)
+    if site is not None or not is_ours:
+        for fault in check_shared_words(content):
+            raise fault
+    return content
+
+
+def unproved_content(cards: Path, site: Path | None = None) -> Content:
+    """The same without the proof of the cards, for ``check``, which shows all that is wrong and not the first."""
     shipped = _load_shipped(cards)
     return shipped if site is None else _with_site(shipped, read_site(site, shipped.terms.short_names()))
 
@@ -191,6 +219,11 @@ def _with_intent(templates: Mapping[str, OrderTemplate], settings: Settings) -> 
     return MappingProxyType({name: template.with_intent(intent) for name, template in templates.items()})
 
 
+def with_settings(content: Content, settings: Settings) -> Content:
+    """The content with other settings, and all that ``load_content`` makes of them."""
+    return replace(content, settings=settings, templates=_with_intent(content.templates, settings))
+
+
 def _site_cards(site: Site) -> tuple[Card, ...]:
     return tuple(read_card(path) for path in card_files(site.cards)) if site.cards is not None else ()
 
@@ -203,7 +236,7 @@ def _site_links(site: Site, ours: Mapping[str, SourceLink]) -> Mapping[str, Sour
     added = _read_links(path)
     for name in added:
         if name in ours:
-            raise ContentError(str(path), f"the source {name!r} is taken: give it another name")
+            raise ContentError(added[name].where, f"the source {name!r} is taken: give it another name")
     return MappingProxyType({**ours, **added})
 
 
@@ -225,17 +258,28 @@ def _check_card(
 ) -> None:
     for name in card.sources:
         if name not in links:
-            raise ContentError(card.path, f"unregistered source {name!r}: add it to cards/sources.yaml")
+            raise ContentError(
+                card.where("sources", name), f"unregistered source {name!r}: add it to cards/sources.yaml"
+            )
     for name in card.override_reasons:
         if name not in reasons:
-            raise ContentError(card.path, f"unknown override reason {name!r}: add it to override-reasons.yaml")
+            raise ContentError(
+                card.where("override_reasons", name),
+                f"unknown override reason {name!r}: add it to override-reasons.yaml",
+            )
+    named = [(card.where("orders", kind), kind) for kind in card.orders]
+    named += [(f"{card.path}:{offered.line}", kind) for offered in card.suggestions for kind in offered.removes]
+    for where, kind in named:
+        if kind not in ORDER_KINDS:
+            raise ContentError(where, f"unknown order kind {kind!r}{or_near(kind, ORDER_KINDS)}")
     for offered in card.suggestions:
         if offered.template not in templates and offered.template != REMOVE_DRAFTS:
             raise ContentError(f"{card.path}:{offered.line}", f"unknown order template {offered.template!r}")
     if card.id not in pathway.order:
-        raise ContentError(card.path, f"the card {card.id!r} has no rank: add it to `order` in pathway.yaml")
+        raise ContentError(card.where("id"), f"the card {card.id!r} has no rank: add it to `order` in pathway.yaml")
     if card.enabled_by and setting_names().get(card.enabled_by) is not bool:
-        raise ContentError(card.path, f"enabled_by names {card.enabled_by!r}, which is no switch of settings.yaml")
+        said = f"enabled_by names {card.enabled_by!r}, which is no switch of settings.yaml"
+        raise ContentError(card.where("enabled_by"), said)
     check_named_review(card)
     hooks = {service.hook for service in pathway.services}
     for rule in card.rules:
@@ -260,6 +304,8 @@ def _read_pathway(path: Path) -> Pathway:
             "allowed": _texts(node["allowed"]),
             "wording": Wording(**{key: str(value) for key, value in node["wording"].items()}),
             "headings": MappingProxyType({str(key): str(value) for key, value in node["headings"].items()}),
+            "path": str(path),
+            "lines": MappingProxyType({str(key): line_of(node, key) for key in node}),
         }
         pathway = Pathway(**members)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -276,11 +322,15 @@ def _read_links(path: Path) -> dict[str, SourceLink]:
     for name, item in node.items():
         where = f"{path}:{line_of(node, name)}"
         try:
-            link = SourceLink(str(name), **{key: str(value) for key, value in item.items()})
+            link = SourceLink(str(name), where=where, **{key: str(value) for key, value in item.items()})
         except (TypeError, AttributeError):
             raise ContentError(where, "a source has label, url, reviewed and claim") from None
         if not link.url.startswith("https://"):
             raise ContentError(where, f"the url of {name!r} must begin with https://")
+        if not _URL.fullmatch(link.url):
+            raise ContentError(where, f"the url of {name!r} holds what no link may hold: blanks, brackets, quotes ...")
+        if not (link.label.isprintable() and link.claim.isprintable()):
+            raise ContentError(where, f"label and claim of {name!r} are one line each, without control characters")
         if not is_date(link.reviewed):
             raise ContentError(where, f"{name!r} was reviewed on {link.reviewed!r}: write a day as YYYY-MM-DD")
         links[link.id] = link

@@ -17,7 +17,7 @@ ACTIVE = "active"
 
 def check_named_review(card: Card) -> None:
     """ContentError unless the dates of a card exist and an active one has a named reviewer and a review date."""
-    where = f"{card.path}:{card.status_line}"
+    where = _where(card)
     for name, text in (("review_due", card.review_due), ("released", card.released), ("revised", card.revised)):
         if text and not is_date(text):
             raise ContentError(where, f"{name} is {text}, which is no day of the calendar")
@@ -32,9 +32,14 @@ def check_reviews(cards: Iterable[Card], today: date) -> None:
     for card in cards:
         if is_expired(card, today):
             raise ContentError(
-                f"{card.path}:{card.status_line}",
+                _where(card),
                 f"the review of this active card was due on {card.review_due}: review it or set its status to draft",
             )
+
+
+def _where(card: Card) -> str:
+    """Where its file states the review date, or else the status."""
+    return card.where("review_due" if card.review_due else "status")
 
 
 def is_expired(card: Card, today: date) -> bool:

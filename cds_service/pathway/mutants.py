@@ -1,7 +1,7 @@
 """check --mutants: change a card in every small way and see that one of its cases notices.
 
-Two families. *Structural*: drop, swap or widen a condition, drop or reorder a rule, change an indicator or a
-suggestion. *Closed-world*: read the unknowns of one fact as a yes or as a no; ordinary mutation hardly ever
+Two families. *Structural*: drop, swap or widen a condition, drop or reorder a rule, change an indicator, a
+suggestion or its place, or what it removes. *Closed-world*: read the unknowns of one fact as a yes or as a no; ordinary mutation hardly ever
 does that, and it is the mistake that matters here. A mutant that no case kills is compared with the card over
 the whole truth table: equal everywhere means equivalent, anything else survives.
 """
@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cds_service.facts.orders import ORDER_KINDS
 from cds_service.pathway.card import Card, Indicator, Rule
 from cds_service.pathway.cases import CardCase, failure, read_cases
 from cds_service.pathway.condition import All, AnyOf, Condition, Is, States, matches
 from cds_service.pathway.content import load_content
-from cds_service.pathway.truth_table import Read, TruthTable, as_it_is, declared_states
+from cds_service.pathway.truth_table import MOST_ROWS, Read, TruthTable, as_it_is, declared_states
 
+_MOST_ROWS = 4 * MOST_ROWS
+"""Card and mutant together tell more states apart than the card alone."""
 _OTHER_INDICATOR: dict[Indicator, Indicator] = {
     "none": "info",
     "info": "warning",
@@ -84,7 +87,7 @@ def differs(mutant: Mutant, card: Card) -> bool:
     """Whether mutant and card come to different answers in some state."""
     names = {*card.deciding_facts(), *card.wording_facts(), *mutant.card.deciding_facts()}
     names |= set(mutant.card.wording_facts())
-    table = TruthTable(tuple(sorted(names)), card, mutant.card, apart=mutant.reads)
+    table = TruthTable(tuple(sorted(names)), card, mutant.card, apart=mutant.reads, most=_MOST_ROWS)
     return _answers(table, card) != _answers(table, mutant.card, mutant.read)
 
 
@@ -132,6 +135,18 @@ def make_mutants(card: Card) -> Iterator[Mutant]:
                 f"suggestion {offered.template}: {what}",
                 replace(card, suggestions=(*rest[0], changed_offer, *rest[1])),
             )
+        if number:
+            earlier = (*card.suggestions[: number - 1], offered, card.suggestions[number - 1], *rest[1])
+            yield Mutant(
+                "structural", f"suggestion {offered.template} one place earlier", replace(card, suggestions=earlier)
+            )
+        for what, removes in _removals(offered.removes):
+            changed_offer = replace(offered, removes=removes)
+            yield Mutant(
+                "structural",
+                f"suggestion {offered.template}: {what}",
+                replace(card, suggestions=(*rest[0], changed_offer, *rest[1])),
+            )
         for rule_id in offered.rules:
             fewer = replace(offered, rules=tuple(name for name in offered.rules if name != rule_id))
             yield Mutant(
@@ -139,6 +154,14 @@ def make_mutants(card: Card) -> Iterator[Mutant]:
                 f"suggestion {offered.template} not for {rule_id}",
                 replace(card, suggestions=(*rest[0], fewer, *rest[1])),
             )
+
+
+def _removals(kinds: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """For a suggestion that removes drafts: one kind less, and one of the others more."""
+    for kind in kinds:
+        yield f"does not remove {kind}", tuple(other for other in kinds if other != kind)
+    for kind in sorted(ORDER_KINDS.difference(kinds)) if kinds else ():
+        yield f"also removes {kind}", (*kinds, kind)
 
 
 def _closed_world(card: Card, name: str) -> Iterator[Mutant]:

@@ -16,14 +16,14 @@ from cds_service.pathway.content import Content
 from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.escape import escape_markdown, show_date, show_reference
 from cds_service.pathway.identity import Signer
-from cds_service.pathway.suggestions import build_suggestions
+from cds_service.pathway.suggestions import build_suggestions, removes_too_many
 from cds_service.pathway.wording import fill_body, fill_summary
 
 VARIANT_KEY = "cds-service.variant"
 """The member of a card's ``extension`` that names its variant."""
 
 MOST_ITEMS = 8
-"""Evidence lines shown per fact; the rest are counted, never silently cut."""
+"""Evidence lines shown per fact, and orders shown per card; the rest are counted, never silently cut."""
 
 
 def render_response(decision: Decision, content: Content, call: HookCall, now: datetime, key: bytes) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def render_detail(
     blocks = {name: _evidence_block(name, decision.facts[name], content) for name in card.shown_facts}
     blocks["lead"] = rule.lead
     blocks["orders"] = _orders_block(orders, content)
-    blocks["gaps"] = _gaps_block(outcome, decision, content)
+    blocks["gaps"] = _gaps_block(card, outcome, decision, content)
     blocks["status"] = status_line(card)
     return fill_body(card.body, blocks)
 
@@ -93,8 +93,11 @@ def status_line(card: Card) -> str:
 
 def _orders_block(orders: tuple[Order, ...], content: Content) -> str:
     lines = [
-        f"- {show_reference(order.reference)}: {escape_markdown(order.label) or 'no name given'}" for order in orders
+        f"- {show_reference(order.reference)}: {escape_markdown(order.label) or 'no name given'}"
+        for order in orders[:MOST_ITEMS]
     ]
+    if len(orders) > MOST_ITEMS:
+        lines.append(f"- and {len(orders) - MOST_ITEMS} more")
     return "\n".join((f"**{content.pathway.wording.orders}**", "", *lines))
 
 
@@ -122,8 +125,8 @@ def _evidence_line(item: Evidence) -> str:
     return line
 
 
-def _gaps_block(outcome: Outcome, decision: Decision, content: Content) -> str:
-    """What could not be read, what the selection was like, and which exclusions stay open."""
+def _gaps_block(card: Card, outcome: Outcome, decision: Decision, content: Content) -> str:
+    """What could not be read, what the selection was like, which exclusions stay open, what is not offered."""
     lines = [f"- {gap}" for gap in dict.fromkeys(gap for fact in decision.facts.values() for gap in fact.gaps)]
     lines += [
         f"- search {search.key}: {', '.join(search.problems)}"
@@ -135,4 +138,6 @@ def _gaps_block(outcome: Outcome, decision: Decision, content: Content) -> str:
         for name in outcome.not_ruled_out
     ]
     lines += [f"- {note}" for note in decision.orders.notes]
+    if removes_too_many(card, outcome, decision):
+        lines.append(f"- {content.pathway.wording.too_many_to_remove}")
     return "\n".join((f"**{content.pathway.wording.gaps}**", "", *lines)) if lines else ""

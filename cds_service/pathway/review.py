@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from cds_service.content_files import line_of, read_yaml
 from cds_service.errors import ContentError
+from cds_service.facts.orders import ORDER_KINDS
 from cds_service.facts.registry import all_facts
-from cds_service.pathway.card_file import check_shape
+from cds_service.pathway.card_file import check_shape, shape
 
-_VALIDATOR = Draft202012Validator(
-    json.loads((resources.files("cds_service.pathway") / "review.schema.json").read_text(encoding="utf-8"))
-)
+_VALIDATOR = shape("review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +60,9 @@ def load_review(path: Path) -> Review:
     for name, item in _facts_named(node):
         if name not in all_facts():
             raise ContentError(f"{path}:{line_of(item)}", f"unknown fact {name!r}")
+    for kind, line in _kinds_named(node):
+        if kind not in ORDER_KINDS:
+            raise ContentError(f"{path}:{line}", f"unknown order kind {kind!r}")
     return Review(
         tuple(
             DecisionPoint(
@@ -95,6 +93,11 @@ def _facts_named(node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield from ((str(name), item) for name, item in node["facts"].items())
     yield from ((str(item["fact"]), item) for item in node["decision_points"] if "fact" in item)
     yield from ((str(name), item) for item in node["source_attributes"] for name in item.get("facts", ()))
+
+
+def _kinds_named(node: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    yield from ((str(kind), line_of(node["order_kinds"], kind)) for kind in node["order_kinds"])
+    yield from ((str(kind), line_of(item)) for item in node["decision_points"] for kind in item.get("orders", ()))
 
 
 def _texts(node: Mapping[str, Any]) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from cds_service.content_files import read_bytes
 from cds_service.errors import ContentError
 from cds_service.facts.terminology import OID, LocalCode
 from cds_service.pathway.toml_file import Step, TomlFile, read_toml
@@ -56,6 +57,7 @@ class Orderable:
 class Site:
     """One site file. ``systems`` are its own short names for code systems, ``used`` those that it uses.
 
+    ``empty`` are value sets under which no code stands, each with its place.
     ``cards`` is a directory with cards of the site; ``before`` gives the card of ours that one of them precedes.
     """
 
@@ -67,6 +69,7 @@ class Site:
     systems_where: Mapping[str, str]
     used: frozenset[str]
     codes: tuple[Mapped, ...]
+    empty: tuple[tuple[str, str], ...]
     orderables: tuple[Orderable, ...]
     cards: Path | None
     cards_where: str
@@ -108,13 +111,20 @@ class _Reader:
         self._only(node, _MEMBERS)
         named = self._table(node, "systems")
         own = {key: self._uri(self._text(named, key, "systems"), where("systems", key)) for key in named}
+        for key in own:
+            if _URI.fullmatch(key) or _OID.fullmatch(key):
+                raise ContentError(
+                    where("systems", key), f"{key!r} is no short name: it would hide the system of that URI"
+                )
         settings, cards = self._table(node, "settings"), self._table(node, "cards")
         self._only(cards, _CARDS, "cards")
         before = self._table(cards, "before", "cards")
         directory = self._directory(cards)
         if before and directory is None:
             raise ContentError(where("cards", "before"), "gives ranks to cards, but names no directory of cards")
-        codes = self._codes(self._table(node, "codes"), own)
+        if "cards" in node and directory is None:
+            raise ContentError(where("cards", "directory"), "names no directory: give the folder of your cards")
+        codes, empty = self._codes(self._table(node, "codes"), own)
         orderables = self._orderables(self._table(node, "orderables"), own)
         return Site(
             self._file.path,
@@ -125,6 +135,7 @@ class _Reader:
             MappingProxyType({key: where("systems", key) for key in own}),
             frozenset(self._used),
             codes,
+            empty,
             orderables,
             directory,
             where("cards", "directory"),
@@ -133,20 +144,27 @@ class _Reader:
             _digest(self._file.path, directory),
         )
 
-    def _codes(self, node: Mapping[str, Any], own: Mapping[str, str]) -> tuple[Mapped, ...]:
-        found = []
+    def _codes(
+        self, node: Mapping[str, Any], own: Mapping[str, str]
+    ) -> tuple[tuple[Mapped, ...], tuple[tuple[str, str], ...]]:
+        """The mapped codes, and what is empty (see ``Site.empty``)."""
+        found, empty = [], []
         for name in node:
             by_system = self._table(node, name, "codes")
+            if not by_system:
+                empty.append((name, self._file.where("codes", name)))
             for system in by_system:
                 steps = ("codes", name, system)
                 listed = by_system[system]
                 if not isinstance(listed, list):
                     raise ContentError(self._file.where(*steps), 'codes stand in a list: ["A1", "A2"]')
                 uri = self._system(system, own, self._file.where(*steps))
+                if not listed:
+                    empty.append((name, self._file.where(*steps)))
                 for place, code in enumerate(listed):
                     where = self._file.where(*steps, place)
                     found.append(Mapped(LocalCode(name, uri, _code(code, where)), where))
-        return tuple(found)
+        return tuple(found), tuple(empty)
 
     def _orderables(self, node: Mapping[str, Any], own: Mapping[str, str]) -> tuple[Orderable, ...]:
         found = []
@@ -235,9 +253,9 @@ def card_files(directory: Path) -> tuple[Path, ...]:
 
 def _digest(path: Path, cards: Path | None) -> str:
     """SHA-256 over the bytes of the site file, and the names and bytes of what is read beside its cards."""
-    found = hashlib.sha256(path.read_bytes())
+    found = hashlib.sha256(read_bytes(path))
     files = (*card_files(cards), *cards.glob("*.yaml")) if cards is not None else ()
     for file in sorted(files):
         found.update(file.name.encode())
-        found.update(file.read_bytes())
+        found.update(read_bytes(file))
     return found.hexdigest()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cds_service.errors import ContentError
 from cds_service.facts.settings import change_settings, setting_problem
+from cds_service.pathway.banned import banned_in
 from cds_service.pathway.card import Card
 from cds_service.pathway.site import Site
 
@@ -76,6 +77,11 @@ def _systems(site: Site, shipped: Content) -> Iterator[Finding]:
 
 def _codes(site: Site, shipped: Content) -> Iterator[Finding]:
     known = _concepts(shipped)
+    for name, where in site.empty:
+        if name not in known:
+            yield Finding(where, f"unknown value set {name!r}{or_near(name, known)}", True)
+        else:
+            yield Finding(where, f"never used: no code stands here for {name}", False)
     terms = shipped.terms.extended(())
     seen: set[tuple[str, str, str]] = set()
     unknown: set[str] = set()
@@ -83,7 +89,7 @@ def _codes(site: Site, shipped: Content) -> Iterator[Finding]:
         name, uri, code = mapped.local.name, mapped.local.system, mapped.local.code
         if name not in known:
             if name not in unknown:
-                yield Finding(mapped.where, f"unknown value set {name!r}{_or_near(name, known)}", True)
+                yield Finding(mapped.where, f"unknown value set {name!r}{or_near(name, known)}", True)
             unknown.add(name)
             continue
         system = terms.system(uri)
@@ -104,10 +110,13 @@ def _orderables(site: Site, shipped: Content, cards: tuple[Card, ...]) -> Iterat
     served = [card for card in (*shipped.cards, *cards) if card.status != "retired"]
     offered = {item.template for card in served if _is_on(card, shipped, settings) for item in card.suggestions}
     terms = shipped.terms.extended(mapped.local for mapped in site.codes)
+    pathway = shipped.pathway
     for item in site.orderables:
+        for word in banned_in(item.display, pathway.banned, pathway.allowed):
+            yield Finding(item.where, f"{word!r} may not stand in a card", True)
         template = shipped.templates.get(item.template)
         if template is None:
-            near = _or_near(item.template, frozenset(shipped.templates))
+            near = or_near(item.template, frozenset(shipped.templates))
             yield Finding(item.where, f"unknown order template {item.template!r}{near}", True)
             continue
         means = terms.concepts_of_code(item.system, item.code)
@@ -124,28 +133,17 @@ def _orderables(site: Site, shipped: Content, cards: tuple[Card, ...]) -> Iterat
 def _cards(site: Site, shipped: Content, cards: tuple[Card, ...]) -> Iterator[Finding]:
     if site.cards is not None and not cards:
         yield Finding(site.cards_where, f"never used: {site.cards} holds no card (*.md)", False)
-    kinds = order_kinds(shipped)
     for place, card in enumerate(cards):
         earlier = (*shipped.cards, *shipped.retired, *cards[:place])
         if card.id in {other.id for other in earlier}:
-            yield Finding(card.path, f"the card id {card.id!r} is taken: give it another", True)
+            yield Finding(card.where("id"), f"the card id {card.id!r} is taken: give it another", True)
         if card.topic in {other.topic for other in earlier}:
-            yield Finding(card.path, f"the topic {card.topic!r} is taken: give it another", True)
-        for kind in card.orders:
-            if kind not in kinds:
-                yield Finding(card.path, f"unknown order kind {kind!r}{_or_near(kind, kinds)}", True)
+            yield Finding(card.where("topic"), f"the topic {card.topic!r} is taken: give it another", True)
     own = frozenset(card.id for card in cards)
     for name, later in site.before.items():
         for wanted, there in ((name, own), (later, frozenset(shipped.pathway.order))):
             if wanted not in there:
-                yield Finding(site.before_where[name], f"unknown card {wanted!r}{_or_near(wanted, there)}", True)
-
-
-def order_kinds(shipped: Content) -> frozenset[str]:
-    """The order kinds that our cards name, to be triggered by them or to remove them."""
-    ours = (*shipped.cards, *shipped.retired)
-    removed = (kind for card in ours for offered in card.suggestions for kind in offered.removes)
-    return frozenset(removed).union(*(card.orders for card in ours))
+                yield Finding(site.before_where[name], f"unknown card {wanted!r}{or_near(wanted, there)}", True)
 
 
 def _concepts(shipped: Content) -> frozenset[str]:
@@ -175,7 +173,8 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _or_near(name: str, known: frozenset[str]) -> str:
+def or_near(name: str, known: frozenset[str]) -> str:
+    """The names that were perhaps meant, or all of them."""
     near = get_close_matches(name, sorted(known), 3)
     return f"; known: {', '.join(near or sorted(known))}"
 

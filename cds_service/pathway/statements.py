@@ -6,24 +6,18 @@ why nothing does: no sentence of the documents is lost without a word.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-
-from jsonschema import Draft202012Validator
 
 from cds_service.content_files import line_of, read_yaml
 from cds_service.errors import ContentError
 from cds_service.facts.registry import all_facts
 from cds_service.pathway.card import Card
-from cds_service.pathway.card_file import check_shape
+from cds_service.pathway.card_file import check_shape, shape
 
-_VALIDATOR = Draft202012Validator(
-    json.loads((resources.files("cds_service.pathway") / "statements.schema.json").read_text(encoding="utf-8"))
-)
+_VALIDATOR = shape("statements")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,9 @@ def check_carried(card: Card, statements: Mapping[str, Statement]) -> None:
     """ContentError if a card names a statement that there is not."""
     for name in card.statements:
         if name not in statements:
-            raise ContentError(card.path, f"unknown statement {name!r}: statements.yaml lists them all")
+            raise ContentError(
+                card.where("statements", name), f"unknown statement {name!r}: statements.yaml lists them all"
+            )
 
 
 def carriers(statement: Statement, cards: Iterable[Card]) -> tuple[Card, ...]:

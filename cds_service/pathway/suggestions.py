@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cds_service.facts.orders import Order
@@ -13,6 +14,9 @@ from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.escape import is_plain_reference, plain_label
 from cds_service.pathway.identity import Identity
 from cds_service.pathway.templates import REMOVE_DRAFTS
+
+MOST_REMOVED = 50
+"""Drafts that one suggestion may delete. A regimen has a dozen; with more none is deleted, and the card says so."""
 
 
 def build_suggestions(
@@ -29,6 +33,12 @@ def build_suggestions(
         label = offered.label if removed else content.templates[template_id].label
         made.append({"label": label, "uuid": identity.suggestion(template_id), "actions": actions})
     return made
+
+
+def removes_too_many(card: Card, outcome: Outcome, decision: Decision) -> bool:
+    """Whether a suggestion of the card is not offered because it would delete more than ``MOST_REMOVED`` drafts."""
+    offered = (card.suggestion(outcome.rule, template_id) for template_id in outcome.suggestions)
+    return any(len(_removable(decision.orders.drafts, suggestion)) > MOST_REMOVED for suggestion in offered)
 
 
 def _create(template_id: str, content: Content, decision: Decision, call: HookCall) -> dict[str, Any]:
@@ -53,10 +63,10 @@ def _counted(decision: Decision, fact: str, kind: str) -> tuple[str, ...]:
 def _removed(drafts: tuple[Order, ...], offered: Suggestion, content: Content) -> list[dict[str, Any]] | None:
     """One delete per draft of the kinds that a suggestion removes; orders already signed are left alone.
 
-    None if one of the drafts cannot be named: a regimen removed in part would look removed.
+    None if one of the drafts cannot be named, or if they are too many: a regimen removed in part would look removed.
     """
-    ours = {order.reference: order for order in drafts if _is_removable(order, offered.removes)}
-    if not all(is_plain_reference(reference) for reference in ours):
+    ours = _removable(drafts, offered)
+    if len(ours) > MOST_REMOVED or not all(is_plain_reference(reference) for reference in ours):
         return None
     return [
         {
@@ -66,6 +76,10 @@ def _removed(drafts: tuple[Order, ...], offered: Suggestion, content: Content) -
         }
         for reference, order in ours.items()
     ]
+
+
+def _removable(drafts: tuple[Order, ...], offered: Suggestion) -> Mapping[str, Order]:
+    return {order.reference: order for order in drafts if _is_removable(order, offered.removes)}
 
 
 def _is_removable(order: Order, kinds: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cds_service.content_files import read_text
+from cds_service.content_files import deepest_line, read_text
 from cds_service.errors import ContentError
 
 Step = str | int
@@ -49,7 +49,7 @@ def read_toml(path: Path) -> TomlFile:
         values = tomllib.loads(text)
         lines = _Walk(text).lines()
     except RecursionError:
-        raise ContentError(str(path), "is nested too deeply") from None
+        raise ContentError(f"{path}:{deepest_line(text)}", "is nested too deeply") from None
     except ValueError as error:
         where, said = _located(str(error), text)
         raise ContentError(f"{path}:{where}", f"not valid TOML: {said}") from None

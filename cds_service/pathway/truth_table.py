@@ -11,9 +11,13 @@ from functools import partial, reduce
 from itertools import product
 from operator import and_, or_
 
+from cds_service.errors import ContentError
 from cds_service.facts.registry import all_facts
-from cds_service.pathway.card import Card, Rule
+from cds_service.pathway.card import Card, Offer, Rule
 from cds_service.pathway.condition import All, Condition, Is, leaves, matches
+
+MOST_ROWS = 4_000_000
+"""A table is a few hundred integers of as many bits: beyond this, a card could take the memory of the machine."""
 
 
 def declared_states(name: str) -> tuple[str, ...]:
@@ -90,8 +94,11 @@ class TruthTable:
     found with `and` and `or` over those of its leaves.
     """
 
-    def __init__(self, names: tuple[str, ...], *cards: Card, apart: str = "") -> None:
-        """The table of the named facts, their states as ``cards`` tell them apart (see ``rows``)."""
+    def __init__(self, names: tuple[str, ...], *cards: Card, apart: str = "", most: int = MOST_ROWS) -> None:
+        """The table of the named facts, their states as ``cards`` tell them apart (see ``rows``).
+
+        ContentError, before anything is made, if it would have more rows than ``most``.
+        """
         self.names = names
         self._classes = {name: classes(name, name == apart, *cards) for name in names}
         self._stride: dict[str, int] = {}
@@ -99,6 +106,12 @@ class TruthTable:
         for name in names:
             self._stride[name] = self.count
             self.count *= len(self._classes[name])
+        if self.count > most:
+            raise ContentError(
+                cards[0].where("rules"),
+                f"its truth table has {self.count} rows, {most} can be proved: tell fewer states apart, "
+                "or make two cards of it",
+            )
         self.all = (1 << self.count) - 1
         self._known: dict[tuple[str, tuple[bool, ...]], int] = {}
 
@@ -150,18 +163,18 @@ class TruthTable:
             within &= ~here
         return {text: here for text, here in found.items() if here}
 
-    def offered(self, card: Card, rule_id: str, within: int, read: Read = as_it_is) -> dict[tuple[str, ...], int]:
-        """The rows of ``within`` in which a card offers each sequence of templates to a rule."""
-        found: dict[tuple[str, ...], int] = {(): within}
+    def offered(self, card: Card, rule_id: str, within: int, read: Read = as_it_is) -> dict[tuple[Offer, ...], int]:
+        """The rows of ``within`` in which a card makes each sequence of offers to a rule."""
+        found: dict[tuple[Offer, ...], int] = {(): within}
         for suggestion in card.suggestions:
             if rule_id not in suggestion.rules:
                 continue
             here = self.holds(suggestion.when, read)
-            split: dict[tuple[str, ...], int] = {}
-            for templates, rows_of_it in found.items():
+            split: dict[tuple[Offer, ...], int] = {}
+            for offers, rows_of_it in found.items():
                 for key, part in (
-                    ((*templates, suggestion.template), rows_of_it & here),
-                    (templates, rows_of_it & ~here),
+                    ((*offers, suggestion.offer()), rows_of_it & here),
+                    (offers, rows_of_it & ~here),
                 ):
                     if part:
                         split[key] = split.get(key, 0) | part

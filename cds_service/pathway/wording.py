@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from math import isnan
 
 from cds_service.facts.fact import Fact
 from cds_service.pathway.escape import plain_label, show_date
@@ -17,7 +18,9 @@ LABEL_LIMIT = 18
 BODY_WORDS = ("lead", "orders", "gaps", "status")
 """Placeholders of a body that are not facts."""
 
-_LONGEST = {"date": "2026-01-01", "label": "x" * LABEL_LIMIT, "number": "1234.5"}
+_MOST = 9_999_999
+_LEAST = 0.01
+_LONGEST = {"date": "2026-01-01", "label": "x" * LABEL_LIMIT, "number": f"under -{_MOST}"}
 
 
 @lru_cache(maxsize=512)
@@ -73,4 +76,15 @@ def _typed(name: str, facts: Mapping[str, Fact]) -> str:
         return show_date(fact.as_of)
     if kind == "label":
         return plain_label(fact.label, LABEL_LIMIT) or "not named"
-    return "unknown" if fact.number is None else f"{fact.number:g}"
+    return "unknown" if fact.number is None else show_number(fact.number)
+
+
+def show_number(number: float) -> str:
+    """A number with at most two decimals and seven digits before them, never with an exponent; "unknown" for none."""
+    if isnan(number):
+        return "unknown"
+    if abs(number) > _MOST:
+        return f"over {_MOST}" if number > 0 else f"under -{_MOST}"
+    if 0 < abs(number) < _LEAST:
+        return f"under {_LEAST}" if number > 0 else "0"
+    return f"{number:.2f}".rstrip("0").rstrip(".")

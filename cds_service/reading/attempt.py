@@ -14,6 +14,14 @@ from cds_service.reading.scope import MAX_MATCHES
 AttemptState = Literal["failed-visibility", "not-failed", "uninterpretable"]
 
 _NO_SAMPLE = frozenset({"random", "not-sampled"})
+_MAY_BE_DENIED = {"seen": "unseen", "sampled": "not-sampled"}
+_DENIAL_REACHES = 4
+_COMMA = ","
+_TARGET = "target"
+_BIOPSY = "biopsy"
+_ENDINGS = frozenset({"refusal", "not attended", "no longer needed", "no access", "not tolerated"})
+"""Reasons that tell by themselves that nothing was done; a low platelet count alone does not."""
+_TIED = 3
 _ORGAN_OR_TARGET = frozenset({"liver", "other-organ"})
 
 
@@ -46,15 +54,39 @@ def read_attempt(text: str, lexicon: Lexicon) -> AttemptReading:
         matches = lexicon.attempt.find(document.words, sentence.start, sentence.end)
         if len(matches) > MAX_MATCHES:
             return AttemptReading("uninterpretable", truncated=True)
-        found += _of_today(sentence, matches)
+        found += _of_today(sentence, _denied(document.words, matches))
     everywhere = lexicon.attempt.find(document.words, 0, len(document.words))
     return _decide(document, found, everywhere)
 
 
 def _of_today(sentence: Sentence, matches: Sequence[Match]) -> list[_Seen]:
-    """The matches of a sentence, leaving out what follows the mention of an earlier attempt."""
+    """The matches of a sentence, leaving out what follows the mention of an earlier attempt.
+
+    "If the lesion is not visible" tells of nothing that was done.
+    """
     earlier = next((match.start for match in matches if match.kind == "earlier"), sentence.end)
-    return [_Seen(sentence, match) for match in matches if match.start < earlier]
+    conditions = [match.start for match in matches if match.kind == "condition"]
+    return [
+        _Seen(sentence, match)
+        for match in matches
+        if match.start < earlier and not (match.kind == "unseen" and any(place < match.start for place in conditions))
+    ]
+
+
+def _denied(words: Sequence[str], matches: Sequence[Match]) -> list[Match]:
+    """The matches, with what a denial close before it turns round: "no targetable lesion found"."""
+    about = any(match.kind == "target" or words[match.start] == _TARGET for match in matches)
+    out: list[Match] = []
+    for match in matches:
+        turned = _MAY_BE_DENIED.get(match.kind)
+        near = any(
+            each.kind == "denial"
+            and 0 <= match.start - each.end <= _DENIAL_REACHES
+            and _COMMA not in words[each.end : match.start]
+            for each in matches
+        )
+        out.append(match._replace(kind=turned) if turned and near and about else match)
+    return out
 
 
 def _decide(document: Document, found: Sequence[_Seen], everywhere: Sequence[Match]) -> AttemptReading:
@@ -66,21 +98,29 @@ def _decide(document: Document, found: Sequence[_Seen], everywhere: Sequence[Mat
         return AttemptReading(state, document.quote(sentence.start, sentence.end - 1, seen.match.start))
 
     named = {match.kind for match in everywhere}
+    if any(_BIOPSY in document.words[match.start : match.end] for match in everywhere):
+        named.add(_BIOPSY)  # "biopsy not performed"
     unseen, converted = _unseen(found), first("converted")
     sampled = _sampled(found)
     organ = next((match.kind for match in everywhere if match.kind in _ORGAN_OR_TARGET), "")
     other = first("other-organ")
-    if organ == "other-organ" and other is not None and "liver" not in named:
+    of_another = _is_of_another(everywhere) or (organ == "other-organ" and "liver" not in named)
+    if of_another and other is not None:
         return answer("not-failed", other)
     planned = first("no-intervention")
     if planned is not None and sampled is None and first("not-sampled") is None:
         return answer("not-failed", planned)
     if unseen is not None and "liver" in named and {"ultrasound", "biopsy"} <= named:
-        later = sampled is not None and sampled.match.start > unseen.match.start
-        if not later or converted is not None:
+        if sampled is None or converted is not None:
             return answer("failed-visibility", unseen)
-        return answer("not-failed", sampled or unseen)
-    for seen in (sampled, first("stopped"), first("seen")):
+        return answer("not-failed", sampled)
+    sampled = sampled or first("went-well")
+    if first("pending") is not None and sampled is None:
+        return AttemptReading("uninterpretable")
+    guided = first("other-guidance")
+    if guided is not None and "ultrasound" not in named and "biopsy" in named and (unseen or sampled):
+        return answer("not-failed", guided)
+    for seen in (sampled, _stopped(found), first("seen")):
         if seen is not None and unseen is None:
             return answer("not-failed", seen)
     if other is not None and "biopsy" not in named and first("not-sampled") is None:
@@ -88,21 +128,44 @@ def _decide(document: Document, found: Sequence[_Seen], everywhere: Sequence[Mat
     return AttemptReading("uninterpretable")
 
 
+def _is_of_another(matches: Sequence[Match]) -> bool:
+    """Whether the biopsies are of other organs: "biopsy of the left kidney"."""
+    beside = {
+        match.kind
+        for biopsy in matches
+        for match in matches
+        if biopsy.kind == "biopsy"
+        and match.kind in _ORGAN_OR_TARGET
+        and (0 <= biopsy.start - match.end <= 1 or 0 <= match.start - biopsy.end <= _TIED)
+    }
+    return "other-organ" in beside and "liver" not in beside
+
+
+def _stopped(found: Sequence[_Seen]) -> _Seen | None:
+    """Why it was stopped: a reason that ends it by itself, or any reason where it was not done."""
+    reasons = [seen for seen in found if seen.match.kind == "stopped"]
+    if any(seen.match.kind == "not-sampled" for seen in found):
+        return next(iter(reasons), None)
+    return next((seen for seen in reasons if seen.match.label in _ENDINGS), None)
+
+
 def _unseen(found: Sequence[_Seen]) -> _Seen | None:
-    """Where the lesion was not seen; "no haematoma seen" is said of something else."""
+    """Where the lesion was not seen; "no haematoma seen", "gallbladder not seen" are said of something else."""
     for seen in found:
         if seen.match.kind == "unseen":
             about = {other.match.kind for other in found if other.sentence is seen.sentence}
-            if "aftermath" not in about or "target" in about:
+            if not about & {"aftermath", "other-organ"} or "target" in about:
                 return seen
     return None
 
 
 def _sampled(found: Sequence[_Seen]) -> _Seen | None:
-    """The last sampling of the lesion itself: cores of background liver and passes that gave nothing do not count."""
+    """The last sampling of the lesion itself: cores of background liver, passes that gave
+    nothing and samples of another organ do not count."""
     for seen in reversed(found):
         if seen.match.kind != "sampled":
             continue
-        if not any(other.match.kind in _NO_SAMPLE and other.sentence is seen.sentence for other in found):
+        beside = {other.match.kind for other in found if other.sentence is seen.sentence}
+        if not beside & _NO_SAMPLE and ("other-organ" not in beside or "liver" in beside):
             return seen
     return None

@@ -56,10 +56,12 @@ LIVER_KINDS = frozenset(
         "all-over",
         "void",
         "negated",
+        "disease",
+        "gone",
     }
 )
 RESECTABILITY_KINDS = frozenset(
-    {"resectable", "borderline", "borderline-bare", "locally-advanced", "unresectable", "metastatic", "spread", "nodal"}
+    {"resectable", "borderline", "borderline-bare", "locally-advanced", "advanced-bare", "unresectable", "metastatic", "spread", "nodal"}
     | {"vessel", "own", "tumour", "other", "now", "was", "became", "frame"}
     | {"neutral", "consistent", "negated", "suspected", "aside", "boundary"}
 )
@@ -69,7 +71,8 @@ PROTOCOL_KINDS = frozenset(
 )
 ATTEMPT_KINDS = frozenset(
     {"unseen", "seen", "sampled", "not-sampled", "random", "stopped", "biopsy", "ultrasound", "liver", "other-organ"}
-    | {"target", "no-intervention", "converted", "earlier", "aftermath"}
+    | {"target", "no-intervention", "converted", "earlier", "aftermath", "denial", "pending", "routine"}
+    | {"other-guidance", "went-well", "condition"}
 )
 _LONGEST_DISPLAY = 80
 MOST_REMEMBERED = 20_000

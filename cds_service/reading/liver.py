@@ -69,6 +69,7 @@ def read_liver(text: str, lexicon: Lexicon) -> LiverReading:
     statements: list[_Statement] = []
     known_words = mentions = 0
     tiny = False
+    before: Sentence | None = None
     for sentence in document.sentences:
         matches = lexicon.liver.find(document.words, sentence.start, sentence.end)
         if len(matches) > MAX_MATCHES:
@@ -78,10 +79,17 @@ def read_liver(text: str, lexicon: Lexicon) -> LiverReading:
         known_words += len(matches)
         if sentence.rank == FROZEN:
             continue
+        in_title = sentence.start < document.title_end
+        matches = _kept(document.words, matches)
+        if in_title:
+            matches = _asked_for(document.words, sentence, matches)
         judged = [_gone(each) for each in judge(document.words, sentence, matches)]
-        here = regions.enter(sentence, judged, title=sentence.start < document.title_end)
+        here = regions.enter(sentence, judged, title=in_title)
         own_lesion = any(match.kind in _OWN for match in matches)
         tiny = any(match.kind == "small" for match in matches) or (tiny and not own_lesion)
+        if statements and before is statements[-1].sentence and _all_gone(judged):
+            statements = [_no_more(each) if each.sentence is before else each for each in statements]
+        before = sentence
         statements += _statements(document.words, sentence, matches, judged, regions, tiny=tiny)
         mentions += LIVER in here
     if regions.covers_liver or not regions.names_others:
@@ -97,6 +105,70 @@ def read_liver(text: str, lexicon: Lexicon) -> LiverReading:
 def _gone(each: Judged) -> Judged:
     """A finding that has gone under treatment is not there."""
     return each._replace(effects=each.effects | {"negated"}) if "spent" in each.effects else each
+
+
+def _kept(words: Sequence[str], matches: Sequence[Match]) -> list[Match]:
+    """The matches, without what only seems to say that a finding has gone.
+
+    "Not completely resolved", "no evidence of complete response", "two of the four have resolved": the finding stays.
+    """
+    out: list[Match] = []
+    for match in matches:
+        if match.kind not in _GOING or not _VANISHING.intersection(words[match.start : match.end]):
+            out.append(match)
+            continue
+        first = max(match.start - _SHORTLY, 0)
+        denials = [
+            each
+            for each in out
+            if each.kind == "negated" and each.label in _FORWARDS and first <= each.end <= match.start and each is out[-1]
+        ]
+        in_part = _PARTLY.intersection(words[first : match.start]) or _some_of(words, matches, match.start)
+        if denials:
+            out[-1] = denials[-1]._replace(kind="neutral")
+        elif not in_part:
+            out.append(match)
+            continue
+        out.append(match._replace(kind="neutral"))
+    named = next((match.start for match in out if match.kind in _NEWS), len(words))
+    return [
+        match._replace(kind="negated", label="after") if match.kind == "gone" and match.start > named else match
+        for match in out
+    ]
+
+
+def _some_of(words: Sequence[str], matches: Sequence[Match], here: int) -> bool:
+    """Whether "some of the" or "two of the four" stands right before the finding before ``here``."""
+    named = [match.start for match in matches if match.kind == "metastasis" and match.start < here]
+    if not named:
+        return False
+    before = words[max(named[-1] - _COUNTED, 0) : named[-1]]
+    return any(
+        word in _SOME and follows == "of" for word, follows in zip(before, before[1:], strict=False)
+    )
+
+
+def _asked_for(words: Sequence[str], sentence: Sentence, matches: Sequence[Match]) -> list[Match]:
+    """The matches of a title, without what the examination was made for: "MRI liver for possible metastases"."""
+    inside = {place for match in matches for place in range(match.start, match.end)}
+    asked = next(
+        (place for place in range(sentence.start, sentence.end) if words[place] == "for" and place not in inside),
+        sentence.end,
+    )
+    if words[asked - 1] in _NOTABLE:
+        return list(matches)
+    ends = (place for place in range(asked, sentence.end) if words[place] in _CLAUSES)
+    end = next(ends, sentence.end)
+    return [match for match in matches if not asked < match.start < end]
+
+
+def _all_gone(judged: Sequence[Judged]) -> bool:
+    """Whether a sentence says of the findings of the sentence before that none is left: "none of them is visible"."""
+    return any(each.match.kind == "gone" and "aside" not in each.effects for each in judged)
+
+
+def _no_more(each: _Statement) -> _Statement:
+    return replace(each, name="absent") if each.name == "definite" else each
 
 
 def _strongest(document: Document, statements: Sequence[_Statement]) -> LiverReading | None:
@@ -180,6 +252,23 @@ def _benign(judged: Sequence[Judged], regions: Regions) -> bool:
     )
 
 
+_GOING = frozenset({"negated", "spent"})
+_VANISHING = frozenset(
+    {"resolved", "disappeared", "vanished", "gone", "cleared", "regressed", "response", "remission", "responded"}
+    | {"disappearance", "regression", "healed", "normalised"}
+)
+_FORWARDS = frozenset({"before", "both"})
+_PARTLY = frozenset({"partly", "partially", "incompletely", "nearly", "almost", "largely", "mostly", "near", "partial"}) | {
+    "former",
+    "latter",
+    "one",
+    "another",
+}
+_SOME = frozenset({"some", "one", "two", "three", "four", "five", "most", "many", "several", "majority", "part", "half"})
+_SHORTLY = 4
+_COUNTED = 7
+_NOTABLE = frozenset({"remarkable", "notable", "significant", "positive", "except", "apart"})
+_CLAUSES = frozenset(":;.") | {"shows", "showed", "reveals", "demonstrates", "confirms"}
 _NEWS = frozenset({"metastasis", "lesion", "suspect-lesion"})
 _AFTER = 8
 _AS = "as"
@@ -196,6 +285,10 @@ def _name(each: Judged, regions: Regions, too_small: bool, vague: bool, benign: 
     place = regions.of(each)
     if "aside" in effects and "negated" not in effects:
         return ""
+    if kind == "disease":
+        return {LIVER: "absent", OPEN: "absent-open"}.get(place, "") if "negated" in effects else ""
+    if kind == "gone":
+        return {LIVER: "absent", OPEN: "absent-open"}.get(place, "")
     if kind in _SPREAD:
         if place == ELSEWHERE and regions.upper and "negated" in effects:
             place = LIVER  # "no metastases in chest or abdomen"

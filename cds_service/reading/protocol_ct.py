@@ -78,6 +78,8 @@ def read_protocol_ct(text: str, lexicon: Lexicon) -> ProtocolReading:
         contrast = contrast or any(each.match.kind in _CONTRAST and not each.effects - {"known"} for each in judged)
     if told and is_void(document, lexicon):
         return ProtocolReading("not-stated")
+    if any(each.name == "done" for each in told):
+        told = [each for each in told if each.name != "rest"]  # "the chest in the portal venous phase only"
     if not contrast and any(each.name == "plain" for each in told):
         told = [each for each in told if each.name == "plain"]  # a protocol in the title, and no contrast given
     for name, state in _ORDER:
@@ -90,10 +92,16 @@ def read_protocol_ct(text: str, lexicon: Lexicon) -> ProtocolReading:
 
 _ORDER: tuple[tuple[str, ProtocolState], ...] = (
     ("denied", "no"),
+    ("rest", "no"),
     ("done", "yes"),
     ("otherwise", "no"),
     ("plain", "no"),
 )
+_ASKED = frozenset({"aside"})
+"""What does not part an organ from the phases: "biphasic CT for pancreatic cancer"."""
+_REST = frozenset({"chest", "thorax", "pelvis"})
+"""What a protocol CT of the pancreas may show in one phase beside it."""
+_WHOLE = "abdomen"
 _CONTRAST = frozenset({"pancreatic-phase", "late-arterial", "portal", "enhanced"})
 
 
@@ -150,10 +158,11 @@ def _told(
         elif kind == "late-arterial":
             name = "done" if "portal" in kinds and not of_other else ""
         elif kind == "several-phases":
-            organs = (other.match for other in said if other.match.kind == "pancreas")
+            organs = (other.match for other in judged if other.match.kind == "pancreas" and other.effects <= _ASKED)
             name = "done" if any(_close(words, each.match, organ) for organ in organs) else ""
         elif kind == "one-phase":
-            name = "denied"
+            named = {*words[_with_heading(words, sentence) : sentence.end]}
+            name = "rest" if _REST & named and (_WHOLE not in named or "pancreatic-phase" in kinds) else "denied"
         else:
             name = "otherwise" if each.match.label == "phase" and not others else ""
         if name == "done" and not placed and "done" not in kinds:

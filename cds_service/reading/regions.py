@@ -16,6 +16,10 @@ _INTO = frozenset(
     {"in", "of", "to", "within", "throughout", "involving", "at", "through", "affecting", "both", "the", "for", "into"}
     | {"segment", "left", "right", "lobe", "and", "on", "replacing", "its", "across", "dome", "a"}
 )
+_TUMOURS = frozenset({"primary", "cancer", "carcinoma", "adenocarcinoma", "tumour", "malignancy", "neoplasm", "origin"})
+_LIVER = frozenset({"liver", "hepatic"})
+_HEPATIC = frozenset({"fatty", "sparing", "steatosis", "fnh", "hyperplasia"})
+"""Words of benign findings that are known of the liver only."""
 _NEAR = 6
 _JUST_BEFORE = 3
 
@@ -34,6 +38,7 @@ class Regions:
         self.upper = False
         self.names_others = False
         self.bare = False
+        self._of_liver_only = False
 
     def enter(self, sentence: Sentence, judged: Sequence[Judged], *, title: bool) -> frozenset[str]:
         """Go to the next sentence; the regions that it speaks of itself."""
@@ -51,6 +56,10 @@ class Regions:
         self.upper = any(each.match.kind == "abdomen" or each.match.label == "upper abdomen" for each in judged)
         self.covers_liver = self.covers_liver or self.upper or LIVER in named
         self.names_others = self.names_others or ELSEWHERE in named
+        self._of_liver_only = any(
+            each.match.kind == "benign" and _HEPATIC.intersection(self._words[each.match.start : each.match.end])
+            for each in judged
+        )
         self.bare = not any(each.match.kind in _STATING for each in judged)
         if title and LIVER in named and self._title == OPEN:
             self._title = LIVER
@@ -63,7 +72,7 @@ class Regions:
         if match.kind in _PLACES:
             return _PLACES[match.kind]
         if match.kind == "clear" and not self._groups:
-            return self._label
+            return LIVER if _LIVER.intersection(self._words[match.start : match.end]) else self._label
         near = self._beside(match)
         if near is not None:
             return _pick(near)
@@ -74,14 +83,14 @@ class Regions:
         if "negated" in each.effects:
             # "Lungs: clear. No metastases." denies them everywhere, "Liver: enlarged. No lesion." in the liver.
             return LIVER if LIVER in carried[:2] else self._own_label
-        return next((place for place in carried if place != OPEN), OPEN)
+        return next((place for place in carried if place != OPEN), LIVER if self._of_liver_only else OPEN)
 
     def _group(self, matches: Sequence[Match]) -> list[tuple[int, int, frozenset[str]]]:
         """Organs joined by commas, "and", "or" form one group.
 
         A liver that is called normal at once stands apart: "metastases in lungs and bone, liver normal".
         """
-        organs = [match for match in matches if match.kind in _PLACES]
+        organs = [match for match in matches if match.kind in _PLACES and not self._is_origin(match)]
         spread = next((match.start for match in matches if match.kind == "metastasis"), self._sentence.end)
         normal = {match.start for match in matches if match.kind == "clear"}
         out: list[tuple[int, int, frozenset[str]]] = []
@@ -94,6 +103,12 @@ class Regions:
             else:
                 out.append((organ.start, organ.end, frozenset({place})))
         return out
+
+    def _is_origin(self, organ: Match) -> bool:
+        """Whether this is where the metastases come from, not where they are: "from the known pancreatic primary"."""
+        before = self._words[max(organ.start - _JUST_BEFORE, 0) : organ.start]
+        behind = self._words[organ.end : organ.end + 1]
+        return _PLACES[organ.kind] == ELSEWHERE and "from" in before and bool(_TUMOURS.intersection(behind))
 
     def _find_label(self) -> None:
         """A colon right after an organ at the head of a sentence: what follows is about that organ."""

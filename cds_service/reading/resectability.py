@@ -34,6 +34,10 @@ _WORSE_THAN: dict[str, frozenset[str]] = {
 _AND = "and"
 _OR = frozenset({"or", "nor"})
 _ENDS = frozenset(".,;(")
+_BARE = {"borderline-bare": "borderline", "advanced-bare": "locally-advanced"}
+"""Words that are a category only among categories, and which."""
+_SHORT = "short"
+_YES = [":", "yes"]
 _FRAMES = _CATEGORIES | {"frame"}
 _BEFORE_CHANGE = 4
 _CLOSE = 3
@@ -55,12 +59,14 @@ class ResectabilityReading:
 @dataclass(frozen=True, slots=True)
 class _Statement:
     """``name`` is a category, "denied" (not resectable, as it seems), "doubted" or "arterial" (encased arteries);
-    ``is_current``: the words say that it holds now, which sets aside what the sentences before it say."""
+    ``is_current``: the words say that it holds now, which sets aside what the sentences before it say;
+    ``is_answer``: it is the answer that a form was given."""
 
     name: str
     sentence: Sentence
     focus: int
     is_current: bool = False
+    is_answer: bool = False
 
 
 def read_resectability(text: str, lexicon: Lexicon) -> ResectabilityReading:
@@ -81,12 +87,14 @@ def read_resectability(text: str, lexicon: Lexicon) -> ResectabilityReading:
             statements += _statements(words, part, matches, before, boxed=part is not sentence)
             before = Spoken.of(words, part, matches)
     reading = _decide(document, statements)
-    is_told = reading.state != "not-stated" and not is_void(document, lexicon)
-    return reading if is_told else ResectabilityReading("not-stated")
+    if reading.state == "not-stated":
+        return reading
+    answered = any(each.is_answer for each in statements if each.name == reading.state)
+    return ResectabilityReading("not-stated") if is_void(document, lexicon, answered=answered) else reading
 
 
 def _names_category(matches: Sequence[Match]) -> bool:
-    return any(match.kind in _CATEGORIES or match.kind == "borderline-bare" for match in matches)
+    return any(match.kind in _CATEGORIES or match.kind in _BARE for match in matches)
 
 
 def _statements(
@@ -113,7 +121,8 @@ def _statements(
             if not name:
                 continue
         current = any(0 <= each.match.start - match.end <= _CLOSE for match in matches if match.kind == "now")
-        out.append(_Statement(name, sentence, each.match.start, current))
+        answer = boxed or words[each.match.end : each.match.end + len(_YES)] == _YES
+        out.append(_Statement(name, sentence, each.match.start, current, answer))
     if any(each.name in _CATEGORIES and each.focus > past for each in out):
         out = [each for each in out if each.focus > past]  # "was locally advanced, now resectable"
     return out
@@ -133,12 +142,19 @@ def _judge_parts(words: Sequence[str], sentence: Sentence, matches: Sequence[Mat
 
 
 def _with_bare(words: Sequence[str], sentence: Sentence, matches: Sequence[Match], *, boxed: bool) -> list[Match]:
-    """ "Borderline" alone counts among categories; elsewhere it may be of any size or value."""
+    """ "Borderline" or "LA" alone counts among categories; elsewhere it may be of any size or value."""
     framed = boxed or any(match.kind in _FRAMES for match in matches)
-    alone = [match for match in matches if match.kind == "borderline-bare" and match.start == sentence.start]
+    headed = sentence.start > 0 and words[sentence.start - 1] == ":"
+    alone = [
+        match
+        for match in matches
+        if match.kind in _BARE and match.start == sentence.start and (headed or match.label != _SHORT)
+    ]
     framed = framed or any(each.end == sentence.end or words[each.end] in _ENDS for each in alone)
-    kind = "borderline" if framed else "nodal"
-    return [match._replace(kind=kind) if match.kind == "borderline-bare" else match for match in matches]
+    return [
+        match._replace(kind=_BARE[match.kind] if framed else "nodal") if match.kind in _BARE else match
+        for match in matches
+    ]
 
 
 def _name(each: Judged) -> str:

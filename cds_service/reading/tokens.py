@@ -16,6 +16,7 @@ _JOINER = re.compile(r"(?<=[^\W_])[-\u2010\u2011'\u2019](?=[^\W_])")
 _QUERY = re.compile(r"\?(?=[^\W_])|(?m:^\?(?= ))|(?<=[:;,(] )\?(?= )|(?<=\s)\?(?= [a-z])")
 _EMPTY_BOX = re.compile(r"\[[ _\xa0]?\]|\([ _\xa0]?\)|\u25a1")
 _LEFT_OPEN = re.compile(r"(?<=:)__|(?<=: )__")
+_LEADER = re.compile(r"(?m)\.{4,}(?P<open>[ \t]*$)?")
 _INNER_STOP = re.compile(r"(?<![a-z])\.(?=[^\s])|\.(?=[^\sA-Z])|(?<=\d),(?=\d)")
 
 
@@ -32,11 +33,17 @@ _GAP = "\u2423\u2423"
 def flatten(text: str) -> str:
     """The text in lower case, inner hyphens and stops blanked, of exactly the same length.
 
-    Empty boxes and fields left open ("Metastases: ____") become signs of their own.
+    Empty boxes and fields left open ("Metastases: ____") become signs of their own, dots that lead to an entry of a
+    form a colon.
     """
-    text = text.replace("\r", " ").replace("\u0130", "I")
+    text = _LEADER.sub(_led, text.replace("\r", " ").replace("\u0130", "I"))
     text = _LEFT_OPEN.sub(_GAP, _EMPTY_BOX.sub(lambda box: EMPTY_BOX.ljust(len(box[0])), text))
     return _QUERY.sub(QUERY, _JOINER.sub(" ", _INNER_STOP.sub(" ", text))).lower()
+
+
+def _led(dots: re.Match[str]) -> str:
+    sign = ":" if dots["open"] is None else f":{_GAP}"
+    return sign.ljust(len(dots[0]))
 
 
 def cut(flat: str, spelling: Mapping[str, str]) -> list[str]:

@@ -10,9 +10,11 @@ from cds_service.reading.phrases import Match
 
 OWNERS = frozenset({"own", "tumour", "other", "spread"})
 """Kinds of words that can be what a category is said of."""
-_TIES = frozenset({"of", "the", "left", "right", "in", "a", "an", "from"})
+_TIES = frozenset({"of", "the", "left", "right", "in", "a", "an", "from", "is", "lies", "within", "at"})
+_JOINS = frozenset(",.;:()/&-") | {"and", "or", "with", "without", "but", "no", "not", "as", "to", "by", "on", "for"}
 _CUTS = frozenset(";\u2013\u2014")
 _CLOSE = 2
+_ADJECTIVES = 3
 
 
 class Spoken(NamedTuple):
@@ -27,8 +29,7 @@ class Spoken(NamedTuple):
         """What a sentence is about, for the sentence after it: a tumour of another organ, and none of the pancreas."""
         owners = tuple(match for match in matches if match.kind in OWNERS)
         denied = any(match.kind == "negated" for match in matches)
-        another = any(match.kind == "tumour" and _tied(words, match, owners) for match in owners)
-        return cls(owners, (), another and not denied and not any(match.kind == "own" for match in owners))
+        return cls(owners, (), not denied and _is_of_another(words, owners))
 
 
 def is_another(words: Sequence[str], sentence: Sentence, state: Match, spoken: Spoken, before: Spoken) -> bool:
@@ -51,11 +52,20 @@ def is_another(words: Sequence[str], sentence: Sentence, state: Match, spoken: S
         outer = [each for each in clause if each.start < first.start]
         return _is_other(words, first, spoken.owners) or (first.kind == "tumour" and bool(outer) and _foreign(outer))
     following = [each for each in spoken.owners if each.start >= state.end]
+    earlier = tuple(each for each in spoken.owners if each.start < floor)
+    if _is_of_another(words, earlier) and not any(each.kind == "own" for each in following):
+        return True  # "lung nodule; the surgeons call it resectable"
     if not following:
         return before.is_another
     if following[0].kind == "tumour":
         return _tied(words, following[0], spoken.owners)
-    return following[0].kind != "own" and _follows(words, state, following[0])
+    return following[0].kind != "own" and _describes(words, state, following[0])
+
+
+def _is_of_another(words: Sequence[str], owners: Sequence[Match]) -> bool:
+    """Whether a tumour of another organ is named, and none of the pancreas."""
+    another = any(match.kind == "tumour" and _tied(words, match, owners) for match in owners)
+    return another and not any(match.kind == "own" for match in owners)
 
 
 def _aside(words: Sequence[str], each: Match, state: Match) -> bool:
@@ -85,3 +95,9 @@ def _tied(words: Sequence[str], tumour: Match, owners: Sequence[Match]) -> bool:
 
 def _follows(words: Sequence[str], first: Match, second: Match) -> bool:
     return second.start >= first.end and all(word in _TIES for word in words[first.end : second.start])
+
+
+def _describes(words: Sequence[str], state: Match, each: Match) -> bool:
+    """Whether the category belongs to the words close behind it: "resectable early lung cancer"."""
+    gap = words[state.end : each.start]
+    return _follows(words, state, each) or (len(gap) <= _ADJECTIVES and not _JOINS.intersection(gap))

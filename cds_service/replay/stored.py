@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from cds_service.fhir.folder import read_entries
 from cds_service.fhir.shapes import as_object, as_text
 from cds_service.fhir.source import Entry
 from cds_service.hooks import READERS
-from cds_service.pathway.content import Content
+from cds_service.pathway.content import Content, with_settings
 from cds_service.replay.prefetch_shapes import SHAPES, fill_prefetch
 from cds_service.replay.result import Result, read_results
 
@@ -63,7 +63,7 @@ class StoredCall:
         if not self.settings:
             return shipped
         where = dict.fromkeys(self.settings, str(self.expected_path.with_name("case.yaml")))
-        return replace(shipped, settings=change_settings(shipped.settings, self.settings, where))
+        return with_settings(shipped, change_settings(shipped.settings, self.settings, where))
 
     def body(self, templates: Mapping[str, str]) -> dict[str, Any]:
         """The call for a service with these prefetch templates (those of discovery, or of our own content)."""

@@ -13,7 +13,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cds_service.config import Config
-from cds_service.errors import CallTooLarge, Overloaded, UnknownService, UnsupportedBody
+from cds_service.errors import CallTooLarge, MalformedCall, Overloaded, UnknownService, UnsupportedBody
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.hooks import parse_call, parse_json
 from cds_service.pathway.content import Content, Service
@@ -85,6 +85,10 @@ def _answer(service: Service, config: Config, content: Content, now: datetime) -
 
 def _compute(raw: bytes, service: Service, config: Config, content: Content, now: datetime) -> dict[str, object]:
     hook_call = parse_call(parse_json(raw), service.hook)
+    if len(hook_call.drafts) > config.max_draft_orders:
+        raise MalformedCall(
+            f"context.draftOrders has more than {config.max_draft_orders} entries: send those that are being ordered"
+        )
     decision = evaluate(hook_call, PrefetchSource(hook_call.prefetch, content.prefetch), content, now)
     g.decision = decision
     return render_response(decision, content, hook_call, now, config.uuid_key)

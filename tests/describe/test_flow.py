@@ -6,7 +6,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from cds_service.describe.drawing import as_svg
-from cds_service.describe.flow import as_mermaid, homeless_cards, stations
+from cds_service.describe.flow import as_mermaid, stations
 from cds_service.pathway.content import Content
 from tests.describe.conftest import TODAY
 
@@ -14,9 +14,9 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_every_card_stands_at_a_decision_point(content: Content) -> None:
-    assert homeless_cards(content) == ()
-    stray = replace(content.cards[0], orders=("haircut",))
-    assert homeless_cards(replace(content, cards=(stray,))) == (stray.id,)
+    assert {card.id for station in stations(content, TODAY) for card, _ in station.cards} == {
+        card.id for card in content.cards
+    }
 
 
 def test_cards_stand_where_the_pathway_puts_them(content: Content) -> None:
@@ -45,9 +45,9 @@ def test_mermaid_has_every_point_card_and_arrow_once(content: Content) -> None:
     assert '  D0{"D0: Is the order one of ours?"}' in lines
     assert "  D0 -- yes --> D1" in lines
     assert "  D2 --> D8" in lines
-    assert "  D3 --> tissue_before_systemic_therapy" in lines
+    assert "  D3 --> card_tissue_before_systemic_therapy" in lines
     for card in content.cards:
-        assert sum(line.startswith(f"  {card.id.replace('-', '_')}[") for line in lines) == 1
+        assert sum(line.startswith(f"  card_{card.id.replace('-', '_')}[") for line in lines) == 1
 
 
 def test_mermaid_escapes_labels_and_needs_no_chain(content: Content) -> None:

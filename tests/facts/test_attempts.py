@@ -105,6 +105,41 @@ def failed(*resources: Json, searches: dict[str, Completeness] | None = None) ->
         pytest.param(
             procedure(status="completed", outcome=named("Unsuccessful, breath holding")), "no", id="breath-holding"
         ),
+        *(
+            pytest.param(procedure(**how), "no", id=f"{reason}-{number}")
+            for reason in (
+                "No safe window",
+                "No safe percutaneous access",
+                "No safe percutaneous route",
+                "Patient could not tolerate",
+                "Patient could not tolerate the procedure",
+            )
+            for number, how in enumerate(
+                (
+                    {"statusReason": named(reason)},
+                    {"status": "stopped", "note": [{"text": reason}]},
+                    {"status": "completed", "outcome": named("Unsuccessful"), "statusReason": named(reason)},
+                    {"status": "completed", "outcome": named("Unsuccessful"), "note": [{"text": f"{reason}."}]},
+                    {"status": "completed", "outcome": named(f"Unsuccessful, {reason.lower()}")},
+                )
+            )
+        ),
+        pytest.param(
+            procedure(
+                status="completed",
+                outcome=named("Unsuccessful"),
+                note=[{"text": "Biopsy not done because the patient ate breakfast."}],
+            ),
+            "no",
+            id="unsuccessful-and-the-account-says-why",
+        ),
+        pytest.param(
+            procedure(
+                status="completed", outcome=named("Unsuccessful"), note=[{"text": "No safe window. Lesion not seen."}]
+            ),
+            "yes",
+            id="no-window-and-not-seen",
+        ),
         pytest.param(procedure(status="stopped", outcome=named("Unsuccessful")), "no", id="stopped-unsuccessful"),
         pytest.param(procedure(CT_BIOPSY, status="completed", outcome=named("Failed")), "no", id="unsuccessful-ct"),
         pytest.param(
@@ -156,6 +191,17 @@ def test_procedures(item: Json, state: str) -> None:
     [
         pytest.param("Liver, core biopsy: normal hepatocytes only, no malignancy.", "yes", id="normal-liver"),
         pytest.param("Liver, core biopsy: insufficient for diagnosis.", "yes", id="insufficient"),
+        pytest.param("Liver, core biopsy: atypical cells, suspicious for malignancy.", "no", id="suspicious"),
+        pytest.param("Liver, FNA: atypical cells.", "no", id="atypical"),
+        pytest.param("Liver, core biopsy: necrotic tissue only.", "no", id="necrotic"),
+        pytest.param("Liver, core biopsy: necrosis, no viable tumour.", "no", id="necrosis"),
+        pytest.param("Liver, core biopsy: normal liver, no atypia, no necrosis.", "yes", id="no-atypia"),
+        pytest.param("Liver, core biopsy: hepatitis with piecemeal necrosis.", "yes", id="hepatitis"),
+        pytest.param(
+            "Clinical: liver lesion suspicious for metastasis.\nLiver, core biopsy: normal liver.",
+            "yes",
+            id="suspicious-only-in-the-question",
+        ),
         pytest.param("Liver, core biopsy: metastatic adenocarcinoma.", "no", id="diagnostic"),
         pytest.param("Liver, core biopsy: haemangioma. No malignancy.", "no", id="named-benign-lesion"),
     ],
@@ -195,6 +241,23 @@ def test_a_sample_of_another_day_or_of_an_undated_attempt_is_not_its_sample() ->
         pytest.param(report(US_BIOPSY, FAILED), "yes", id="biopsy-report"),
         pytest.param(ultrasound(FAILED), "yes", id="attempt-filed-as-ultrasound"),
         pytest.param(report(LIVER_BIOPSY, FAILED), "yes", id="guidance-in-the-words"),
+        *(
+            pytest.param(report(code, text), "yes", id=f"{text}-{number}")
+            for number, code in enumerate((US_BIOPSY, named("US guided liver biopsy"), coded(LOINC, "24816-1")))
+            for text in (
+                "Lesion not seen on ultrasound.",
+                "Lesions could not be seen.",
+                "The lesion could not be seen on ultrasound.",
+                "The liver lesion was not seen on ultrasound.",
+                "Lesion not seen on ultrasound. Biopsy not performed.",
+                "Impression: lesion not seen on ultrasound, no biopsy taken.",
+            )
+        ),
+        pytest.param(report(named("US liver"), "Lesion not seen on ultrasound."), "no", id="title-names-no-biopsy"),
+        pytest.param(report(CT_BIOPSY, "Lesion not seen."), "no", id="title-names-ct"),
+        pytest.param(report(US_BIOPSY, "Patient could not tolerate the procedure."), "no", id="not-tolerated"),
+        pytest.param(report(US_BIOPSY, "No safe percutaneous access."), "no", id="no-access"),
+        pytest.param(report(US_BIOPSY, "Normal liver."), "unknown:uninterpretable", id="title-is-no-account"),
         pytest.param(report(US_BIOPSY, SAMPLED), "no", id="sampled"),
         pytest.param(
             ultrasound("Ultrasound abdomen, diagnostic. Liver poorly seen due to gas."), "no", id="diagnostic-us"

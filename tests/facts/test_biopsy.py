@@ -85,6 +85,11 @@ def declined(*resources: Json, searches: dict[str, Completeness] | None = None) 
         pytest.param(appointment(start=""), "yes", id="booking-undated"),
         pytest.param(appointment(serviceType=[], description="Liver biopsy, ultrasound"), "yes", id="booking-in-words"),
         pytest.param(appointment(serviceType=[], description="Clinic review"), "no", id="booking-of-something-else"),
+        *(
+            pytest.param(item, "no", id=f"{item['resourceType']}: {words}")
+            for words in ("Ultrasound liver without biopsy", "Liver biopsy pathology review")
+            for item in (request(named(words)), appointment(serviceType=[], description=words))
+        ),
     ],
 )
 def test_what_counts_as_requested(item: Json, state: str) -> None:

@@ -312,3 +312,31 @@ def test_an_unfinished_search_of_conditions(resources: list[Json], state: str, h
     assert fact.state == state
     assert fact.gaps == (f"conditions: was {how.value}",)
     assert line(fact, "conditions").why == f"was {how.value}"
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("Septic, ascending cholangitis", "yes:named"),
+        ("Bleeding duodenal tumour", "yes:named"),
+        ("No cholangitis", "no"),
+        ("Previous cholangitis", "no"),
+        ("Cholangitis was treated in January", "no"),
+        ("Cholangitis, being treated", "yes:named"),
+        ("Post-sphincterotomy bleeding", "yes:named"),
+        ("Acute cholangitis, ERCP tonight if possible", "yes:named"),
+        ("Repeat if cholangitis develops", "no"),
+        ("Antibiotics to prevent cholangitis", "no"),
+        ("Monitor for bleeding", "no"),
+        ("Hold anticoagulants to avoid bleeding", "no"),
+        ("Obstructive jaundice", "no"),
+    ],
+)
+def test_the_note_of_an_order_may_name_the_emergency(words: str, state: str) -> None:
+    order = biopsy(note=[{"text": words}])
+    assert make_case(encounter(), drafts=[order]).fact("emergency_context").state == state
+
+
+def test_the_note_of_an_encounter_is_not_read() -> None:
+    found = encounter() | {"note": [{"text": "Cholangitis"}]}
+    assert make_case(found).fact("emergency_context").state == "no"

@@ -188,6 +188,12 @@ def procedure(name: str, status: str = "completed", **more: Any) -> Json:
     return {"resourceType": "Procedure", "id": "p1", "status": status, "code": named(name)} | more
 
 
+def allergy(name: str = "", **more: Any) -> Json:
+    return {"resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/p1"}, **(
+        {"code": named(name)} | more
+    )}
+
+
 PACEMAKER = condition(named("Cardiac pacemaker in situ"))
 
 
@@ -226,23 +232,44 @@ PACEMAKER = condition(named("Cardiac pacemaker in situ"))
         pytest.param([egfr(29)], "yes:contrast-only", 29, id="egfr-29"),
         pytest.param([egfr(30)], "no", 30, id="egfr-30"),
         pytest.param([egfr(30, comparator="<")], "yes:contrast-only", 30, id="below-30"),
-        pytest.param([egfr(60, comparator="<")], "no", None, id="below-60-tells-nothing"),
+        pytest.param([egfr(60, comparator="<")], "unknown:not-searched", None, id="below-60-tells-nothing"),
         pytest.param([egfr(15, comparator="<=")], "yes:contrast-only", 15, id="at-most-15"),
         pytest.param([egfr(60, comparator=">")], "no", 60, id="above-60"),
-        pytest.param([egfr(20, comparator=">=")], "no", None, id="at-least-20-tells-nothing"),
-        pytest.param([egfr(20, comparator="~")], "no", None, id="unknown-comparator"),
-        pytest.param([egfr("20")], "no", None, id="value-as-text"),
+        pytest.param([egfr(20, comparator=">=")], "unknown:not-searched", None, id="at-least-20-tells-nothing"),
+        pytest.param([egfr(20, comparator="~")], "unknown:not-searched", None, id="unknown-comparator"),
+        pytest.param([egfr("20")], "unknown:not-searched", None, id="value-as-text"),
         pytest.param([egfr(20, unit="")], "yes:contrast-only", 20, id="no-unit"),
-        pytest.param([egfr(20, unit="%")], "no", None, id="another-unit"),
+        pytest.param([egfr(20, unit="%")], "unknown:not-searched", None, id="another-unit"),
         pytest.param([egfr_text(">60 mL/min/1.73m2")], "no", 60, id="text"),
         pytest.param([egfr_text("<15 mL/min/1.73m2")], "yes:contrast-only", 15, id="low-as-text"),
-        pytest.param([egfr_text("15")], "no", None, id="text-without-unit"),
+        pytest.param([egfr_text("15")], "unknown:not-searched", None, id="text-without-unit"),
         pytest.param([egfr(20, status="preliminary")], "no", None, id="egfr-not-final"),
         pytest.param([egfr(20, date=days_ago(-9))], "no", None, id="egfr-ahead"),
         pytest.param([egfr(20, "a", days_ago(90)), egfr(80, "b")], "no", 80, id="latest-counts"),
         pytest.param([egfr(80, "a", days_ago(90)), egfr(20, "b")], "yes:contrast-only", 20, id="latest-is-low"),
         pytest.param([egfr(80, "a", ""), egfr(20, "b")], "yes:contrast-only", 20, id="undated-ranks-oldest"),
         pytest.param([PACEMAKER, egfr(20)], "yes", 20, id="device-beats-contrast-only"),
+        pytest.param([PACEMAKER, egfr("20")], "yes", None, id="device-beside-an-unreadable-egfr"),
+        pytest.param([egfr("n/a", "a", days_ago(90)), egfr(80, "b")], "no", 80, id="an-older-one-unreadable"),
+        pytest.param([allergy("Gadolinium contrast")], "yes:contrast-only", None, id="gadolinium-allergy"),
+        pytest.param([allergy("Gadoxetate (Primovist) anaphylaxis")], "yes:contrast-only", None, id="agent"),
+        pytest.param([allergy("Gadovist")], "yes:contrast-only", None, id="brand"),
+        pytest.param([allergy("MRI contrast")], "yes:contrast-only", None, id="mri-contrast"),
+        pytest.param(
+            [allergy("Drug", reaction=[{"substance": [named("Gadobutrol")]}])], "yes:contrast-only", None, id="substance"
+        ),
+        pytest.param([allergy("Gadolinium contrast", clinicalStatus="resolved")], "no", None, id="allergy-resolved"),
+        pytest.param([allergy("Gadolinium contrast", verificationStatus="refuted")], "no", None, id="allergy-refuted"),
+        pytest.param([allergy("Gadolinium", recordedDate=days_ago(-4))], "no", None, id="allergy-ahead"),
+        pytest.param([allergy("Gadolinium tolerated")], "no", None, id="tolerated"),
+        pytest.param([allergy("No allergy to gadolinium")], "no", None, id="no-allergy"),
+        pytest.param([allergy("Iodinated contrast media")], "no", None, id="iodinated-allergy"),
+        pytest.param([allergy("Shellfish")], "no", None, id="shellfish"),
+        pytest.param([allergy(code=coded(SNOMED, "293637006"))], "unknown:not-searched", None, id="nameless-allergy"),
+        pytest.param([allergy("Gadolinium"), PACEMAKER], "yes", None, id="device-beats-an-allergy"),
+        pytest.param(
+            [condition(named("Allergy to gadolinium contrast"))], "yes:contrast-only", None, id="allergy-as-a-condition"
+        ),
         pytest.param([egfr(20) | {"code": coded(LOINC, "718-7")}], "no", None, id="another-test"),
     ],
 )
@@ -257,7 +284,23 @@ def test_only_the_deciding_filtration_counts() -> None:
     assert fact.as_of == days_ago(3)
 
 
-@pytest.mark.parametrize("key", ["conditions", "procedures", "observations"])
+def test_the_allergies_are_listed_and_dated() -> None:
+    fact = make_case(
+        allergy("Gadolinium", recordedDate=days_ago(9)),
+        allergy("Iohexol") | {"id": "a2"},
+        allergy(code=7) | {"id": "a3"},
+        egfr("n/a"),
+    ).fact("mri_contraindicated")
+    assert (fact.state, fact.as_of) == ("yes:contrast-only", days_ago(9))
+    assert line(fact, "AllergyIntolerance/a1").counted
+    assert line(fact, "AllergyIntolerance/a2").why == "no reason against MRI contrast"
+    assert fact.gaps == (
+        "allergies: an allergy does not say to what",
+        "observations: the latest eGFR could not be compared",
+    )
+
+
+@pytest.mark.parametrize("key", ["conditions", "procedures", "observations", "allergies"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
 def test_contraindication_with_a_search_unfinished(key: str, how: Completeness) -> None:
     searches = {key: how}

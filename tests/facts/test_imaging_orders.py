@@ -52,6 +52,36 @@ LIVER = [coded(SNOMED, "10200004")]
         pytest.param(named("MRI abdomen before Whipple"), {}, MRI, id="liver-mri-by-name"),
         pytest.param(named("MRI spine"), {}, NONE, id="spine"),
         pytest.param(worded(coded(LOINC, "30670-4"), "MRI liver; also CT abdomen"), {}, MRI, id="code-beats-words"),
+        *(
+            pytest.param(named(words), {}, kinds, id=words)
+            for words, kinds in (
+                ("CT A/P", CT),
+                ("CT A&P", CT),
+                ("CT A/P w con", CT),
+                ("CT C/A/P", CT),
+                ("CTAP", CT),
+                ("CT chest A/P", CT),
+                ("MR A/P", MRI),
+                ("CT simulation abdomen radiotherapy", NONE),
+                ("CT abdomen after radiotherapy", CT),
+                ("Review of outside CT abdomen", NONE),
+                ("No CT abdomen needed", NONE),
+                ("CT abdomen not needed", NONE),
+                ("No MRI liver needed", NONE),
+                ("CT abdomen, contrast not needed", CT),
+                ("CT abdomen, no MRI available", CT),
+                ("CT abdomen, compare with outside CT", CT),
+                ("FDOPA PET", NONE),
+                ("F-DOPA PET-CT", NONE),
+                ("PET-MRI", NONE),
+                ("PET/MR liver", NONE),
+                ("PET-CT, no PET-MRI available", PET),
+            )
+        ),
+        pytest.param(worded(coded(LOINC, "44139-4"), "PET/MRI"), {}, NONE, id="pet-mri-coded-pet"),
+        pytest.param(
+            worded(coded(LOINC, "30599-5"), "CT abdomen, outside CT for comparison"), {}, CT, id="code-beats-outside-ct"
+        ),
         pytest.param(coded(LOINC, "30599-5"), {"status": "cancelled"}, NONE, id="not-live"),
     ],
 )
@@ -85,6 +115,9 @@ CONTRAST, PANCREAS, PLAIN, ANY = (coded(LOINC, code) for code in ("30599-5", "24
         pytest.param(named("CT liver protocol, multiphase liver"), {}, "unstated", id="liver-protocol"),
         pytest.param(named("CT abdomen without contrast"), {}, "other", id="no-contrast-by-name"),
         pytest.param(named("CT abdomen with and without contrast"), {}, "unstated", id="with-and-without"),
+        pytest.param(named("CT A/P w con"), {}, "unstated", id="with-contrast-short"),
+        pytest.param(named("CT A/P wo con"), {}, "other", id="without-contrast-short"),
+        pytest.param(named("CT A/P w/o con"), {}, "other", id="without-contrast-slash"),
         pytest.param(named("CT abdomen non-contrast"), {}, "other", id="non-contrast"),
         pytest.param(CONTRAST, {"note": [{"text": "No contrast if eGFR is low"}]}, "unstated", id="coded-contrast"),
         pytest.param(CONTRAST, {"note": 5, "orderDetail": "x"}, "unstated", id="junk"),

@@ -39,6 +39,7 @@ CYST = "Impression: Liver lesion in segment VI, likely a simple cyst."
 ELSEWHERE = "Impression: Lungs clear. No pulmonary embolism."
 GARBLED = "See the report on paper."
 MALIGNANT = "Liver, core biopsy: metastatic adenocarcinoma."
+OURS = "Liver, core biopsy: metastatic adenocarcinoma, pancreatic primary."
 ABSCESS = "Liver, core biopsy: abscess, no malignancy."
 NORMAL = "Liver, core biopsy: benign hepatocytes, no malignancy."
 PDF = [attachment("%PDF", "application/pdf")]
@@ -388,12 +389,85 @@ COLON_CANCER = condition(coded(ICD, "C18.9"), "colon", onsetDateTime="2015-01-01
             True,
             id="pathology-is-not-attributed-away",
         ),
+        pytest.param([pathology(MALIGNANT), COLON_CANCER], "yes:pathology", True, id="specimen-nobody-says-whose"),
+        pytest.param([pathology(OURS), COLON_CANCER], "yes:pathology", False, id="specimen-says-whose"),
+        pytest.param(
+            [pathology(MALIGNANT, "a"), pathology(OURS, "b"), COLON_CANCER],
+            "yes:pathology",
+            False,
+            id="one-specimen-says-whose",
+        ),
+        pytest.param(
+            [pathology(MALIGNANT), linked(PANCREAS), COLON_CANCER], "yes:pathology", False, id="list-says-whose"
+        ),
+        pytest.param(
+            [pathology(OURS, status="entered-in-error"), ct(DEFINITE), COLON_CANCER],
+            "yes:imaging-definite",
+            True,
+            id="a-withdrawn-specimen-says-nothing",
+        ),
+        pytest.param(
+            [pathology(MALIGNANT), condition(named("Prostate cancer"), "prostate")],
+            "yes:pathology",
+            False,
+            id="a-cancer-of-another-kind",
+        ),
+        pytest.param([pathology(MALIGNANT)], "yes:pathology", False, id="no-other-cancer"),
     ],
 )
 def test_whose_metastasis(resources: list[Json], expected: str, is_unclear: bool) -> None:
     fact = make_case(pancreatic_cancer(), *resources).fact("liver_metastases")
     assert fact.state == expected
     assert ("origin-unclear" in fact.traits) == is_unclear
+
+
+BEFORE = days_ago(61)
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        pytest.param([pathology(MALIGNANT, date=BEFORE)], "unknown:not-found", id="before-this-cancer"),
+        pytest.param([pathology(MALIGNANT, date=days_ago(60))], "yes:pathology", id="within-the-lead"),
+        pytest.param([pathology(MALIGNANT, date="")], "yes:pathology", id="undated"),
+        pytest.param([pathology(MALIGNANT, date="2025")], "unknown:not-found", id="a-year-that-is-over"),
+        pytest.param([pathology(MALIGNANT, date="2026")], "yes:pathology", id="a-year-that-may-be-within"),
+        pytest.param([pathology(OURS, date=BEFORE)], "yes:pathology", id="names-the-pancreas"),
+        pytest.param([pathology(MALIGNANT, date=BEFORE), mri(CLEAR)], "no", id="clear-since"),
+        pytest.param([pathology(MALIGNANT, date=BEFORE), ct(DEFINITE)], "yes:imaging-definite", id="imaging-since"),
+        pytest.param(
+            [pathology("Liver, core biopsy: consistent with adenocarcinoma.", date=BEFORE)],
+            "unknown:not-found",
+            id="hedged-before",
+        ),
+        pytest.param(
+            [
+                pathology(MALIGNANT, "a", BEFORE, identifier=[{"value": "1"}]),
+                pathology(NORMAL, "b", BEFORE, identifier=[{"value": "1"}]),
+            ],
+            "unknown:not-found",
+            id="disputed-before",
+        ),
+        pytest.param([pathology(ABSCESS, date=BEFORE)], "no", id="benign-before"),
+        pytest.param([pathology(MALIGNANT, date=BEFORE), pathology(MALIGNANT, "b")], "yes:pathology", id="sampled-since"),
+    ],
+)
+def test_a_specimen_that_precedes_this_cancer(resources: list[Json], expected: str) -> None:
+    """The critical card C3 would rest on a metastasis of another cancer."""
+    assert make_case(pancreatic_cancer(), *resources).fact("liver_metastases").state == expected
+
+
+def test_a_specimen_that_precedes_this_cancer_is_listed() -> None:
+    fact = make_case(pancreatic_cancer(), pathology(MALIGNANT, date=BEFORE)).fact("liver_metastases")
+    found = line(fact, "DiagnosticReport/path")
+    assert (found.counted, found.why) == (False, "precedes this cancer, origin not stated")
+
+
+def test_the_first_evidence_is_that_of_the_reports_too() -> None:
+    """The list was written late: the mass was seen when the liver was sampled."""
+    mass = ct("Mass in the head of the pancreas, suspicious for adenocarcinoma.", date=days_ago(70))
+    fact = make_case(pancreatic_cancer(), mass, pathology(MALIGNANT, date=BEFORE)).fact("liver_metastases")
+    assert fact.state == "yes:pathology"
 
 
 @pytest.mark.parametrize(

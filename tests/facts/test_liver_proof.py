@@ -1,4 +1,4 @@
-"""C3: definite_beyond_ct, liver_pathology_recent, liver_imaging_recent."""
+"""C3: definite_beyond_ct, liver_pathology_recent, liver_origin_unclear, liver_imaging_recent."""
 
 from __future__ import annotations
 
@@ -120,6 +120,48 @@ def test_a_month_that_began_before_the_window_is_not_surely_recent() -> None:
     """It would make C3 critical on a date that nobody knows."""
     case = make_case(pancreatic_cancer(), pathology(MALIGNANT, date="2026-02"), liver_pathology_window=20)
     assert case.fact("liver_pathology_recent").state == "no"
+
+
+COLON_CANCER = condition(coded(ICD, "C18.9", "Colon cancer"), "colon", onsetDateTime="2015-01-01")
+
+
+@pytest.mark.parametrize(
+    ("resources", "state"),
+    [
+        pytest.param([], "no", id="nothing"),
+        pytest.param([pathology(MALIGNANT)], "no", id="no-other-cancer"),
+        pytest.param([pathology(MALIGNANT), COLON_CANCER], "yes", id="nobody-says-whose"),
+        pytest.param([mri(DEFINITE), COLON_CANCER], "yes", id="imaging-nobody-says-whose"),
+        pytest.param(
+            [pathology("Liver: metastatic adenocarcinoma, pancreatic primary."), COLON_CANCER], "no", id="says-whose"
+        ),
+        pytest.param([mri(CLEAR), COLON_CANCER], "no", id="no-metastases"),
+        pytest.param([ct("Liver lesion too small to characterise."), COLON_CANCER], "no", id="nobody-knows"),
+    ],
+)
+def test_liver_origin_unclear(resources: list[Json], state: str) -> None:
+    fact = make_case(pancreatic_cancer(), *resources).fact("liver_origin_unclear")
+    assert fact.state == state
+    assert any(item.counted for item in fact.evidence) is (state == "yes")
+
+
+def test_an_unclear_origin_shows_the_other_cancer_and_its_date() -> None:
+    fact = make_case(pancreatic_cancer(), pathology(MALIGNANT), COLON_CANCER).fact("liver_origin_unclear")
+    assert (fact.label, fact.as_of) == ("colorectal 2015", "2015-01-01")
+    assert line(fact, "Condition/colon").counted
+    assert line(fact, "DiagnosticReport/path").counted
+
+
+@pytest.mark.parametrize("key", ["conditions", "reports", "observations"])
+@pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
+def test_an_unclear_origin_needs_no_search_of_its_own(key: str, how: Completeness) -> None:
+    """It only lowers a card: where nothing is found, the gap stands with the metastases themselves."""
+    searches = {key: how}
+    found = make_case(pancreatic_cancer(), pathology(MALIGNANT), COLON_CANCER, searches=searches)
+    nothing = make_case(pancreatic_cancer(), searches=searches)
+    gaps = (f"{key}: was {how.value}",)
+    assert (found.fact("liver_origin_unclear").state, found.fact("liver_origin_unclear").gaps) == ("yes", gaps)
+    assert nothing.fact("liver_origin_unclear").state == "no"
 
 
 def recent(*resources: Json, **options: Any) -> Fact:

@@ -139,6 +139,28 @@ def test_of_several_biopsies_other_guidance_decides(codes: tuple[Json, ...], sta
         pytest.param({"reasonCode": [named("Suspected recurrence")]}, "recurrence", id="recurrence"),
         pytest.param({"reasonCode": [named("No evidence of recurrence")]}, "", id="no-recurrence"),
         pytest.param({"note": [{"text": "Screening biopsy for clinical trial"}]}, "trial", id="trial"),
+        *(
+            pytest.param({"note": [{"text": words}]}, purpose, id=words)
+            for words, purpose in (
+                ("Exclude lymphoma", "diagnostic doubt"),
+                ("? lymphoma", "diagnostic doubt"),
+                ("Mass in the head, ? Lymphoma", "diagnostic doubt"),
+                ("?autoimmune pancreatitis", "diagnostic doubt"),
+                ("? autoimmune pancreatitis", "diagnostic doubt"),
+                ("Diagnosis uncertain", "diagnostic doubt"),
+                ("IgG4 raised", "diagnostic doubt"),
+                ("Lymphoma excluded", ""),
+                ("Autoimmune pancreatitis ruled out", ""),
+                ("IgG4 not raised", ""),
+                ("IgG4 normal", ""),
+                ("No diagnostic doubt", ""),
+                ("Diagnosis certain", ""),
+                ("Enrolled in a trial of FOLFIRINOX", "trial enrolment"),
+                ("Randomised in METAPANC", "trial enrolment"),
+                ("Not enrolled in a study", ""),
+            )
+        ),
+        pytest.param({"reasonCode": [named("? IgG4-related disease")]}, "diagnostic doubt", id="doubt-as-reason"),
         pytest.param({"note": [{"text": "Not eligible for trial"}]}, "", id="not-in-a-trial"),
         pytest.param({"orderDetail": [named("exclude second primary")]}, "other primary", id="other-primary"),
         pytest.param({"reasonCode": [coded(ICD, "C64.9")]}, "other primary", id="another-cancer-coded"),

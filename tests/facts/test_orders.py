@@ -131,6 +131,33 @@ def test_drug_classes(medication: Any, kinds: frozenset[str]) -> None:
         pytest.param(
             FLUOROURACIL, {"dosageInstruction": [{"route": {"text": "Intravenous"}}]}, SYSTEMIC, id="fluorouracil-iv"
         ),
+        pytest.param({"text": "Irinotecan DEB-TACE beads"}, {}, NONE, id="irinotecan-beads"),
+        pytest.param({"text": "Oxaliplatin HIPEC"}, {}, NONE, id="oxaliplatin-hipec"),
+        pytest.param({"text": "Oxaliplatin infusion for HIPEC"}, {}, NONE, id="oxaliplatin-hipec-infusion"),
+        pytest.param(
+            {"text": "Oxaliplatin 5 mg/mL infusion"},
+            {"dosageInstruction": [{"route": {"text": "Intraperitoneal"}}]},
+            NONE,
+            id="oxaliplatin-intraperitoneal",
+        ),
+        pytest.param(
+            {"text": "Oxaliplatin 5 mg/mL solution for infusion"},
+            {"dosageInstruction": [{"text": "intraperitoneal, 460 mg/m2"}]},
+            NONE,
+            id="oxaliplatin-intraperitoneal-in-words",
+        ),
+        pytest.param(
+            {"text": "Oxaliplatin"},
+            {"dosageInstruction": [{"route": {"text": "Intravenous"}, "text": "before HIPEC"}]},
+            SYSTEMIC,
+            id="oxaliplatin-iv-before-hipec",
+        ),
+        pytest.param(
+            {"text": "Oxaliplatin infusion"},
+            {"dosageInstruction": [{"text": "start 4 weeks after TACE"}]},
+            SYSTEMIC,
+            id="oxaliplatin-after-chemoembolisation",
+        ),
         pytest.param(
             FLUOROURACIL, {"dosageInstruction": [{"route": {"text": "Topical"}}]}, NONE, id="fluorouracil-topical"
         ),
@@ -382,6 +409,26 @@ def test_subject_by_full_url(ident: str, kinds: frozenset[str]) -> None:
         pytest.param(service(coded(HCPCS, "J9201")), SYSTEMIC, id="drug-code-as-service"),
         pytest.param(service({"text": "FOLFIRINOX cycle 1"}), INTENSIVE, id="regimen-by-name"),
         pytest.param(service({"text": "Gemcitabine + nab-paclitaxel"}), SYSTEMIC, id="two-agents-by-name"),
+        pytest.param(service({"text": "FFX"}), INTENSIVE, id="regimen-abbreviated"),
+        pytest.param(service({"text": "FOLFIRINOX via PICC"}), INTENSIVE, id="regimen-and-its-access"),
+        pytest.param(service({"text": "FOLFIRINOX. PICC for access"}), INTENSIVE, id="regimen-then-access"),
+        pytest.param(service({"text": "Via PICC: FOLFIRINOX"}), INTENSIVE, id="access-then-regimen"),
+        pytest.param(service({"text": "Port placement for FOLFIRINOX"}), NONE, id="port-for-a-regimen"),
+        pytest.param(service({"text": "Port for FOLFOX"}), NONE, id="port-for-folfox"),
+        pytest.param(service({"text": "PICC for chemotherapy"}), NONE, id="picc"),
+        pytest.param(
+            service({"text": "PICC for chemotherapy"}, orderDetail=[{"text": "FOLFIRINOX"}]), NONE, id="picc-detail"
+        ),
+        pytest.param(service({"text": "PICC for gemcitabine and nab-paclitaxel"}), NONE, id="picc-for-two-agents"),
+        pytest.param(service({"text": "HIPEC with oxaliplatin and irinotecan"}), NONE, id="two-agents-by-local-route"),
+        pytest.param(service({"text": "Liver biopsy pathology review"}), NONE, id="review-of-a-biopsy"),
+        pytest.param(service({"text": "Ultrasound liver without biopsy"}), NONE, id="without-biopsy"),
+        pytest.param(service({"text": "Review of outside pancreas biopsy slides"}), NONE, id="review-of-slides"),
+        pytest.param(
+            service({"text": "Liver biopsy, result to oncology review clinic"}),
+            {"liver_biopsy"},
+            id="biopsy-then-review",
+        ),
         pytest.param(service({"text": "DPYD genotype before fluorouracil"}), NONE, id="test-that-names-a-drug"),
         pytest.param(
             service({"text": "CT abdomen with contrast, on FOLFIRINOX"}),
@@ -648,12 +695,36 @@ def test_the_name_of_the_regimen_marks_the_drafts_beside_it() -> None:
             {"code": coded(SNOMED, "367336001"), "orderDetail": FOLFIRINOX}, INTENSIVE, id="coded-with-detail"
         ),
         pytest.param({"code": {"text": "Admission orders"}}, NONE, id="something-else"),
+        pytest.param({"action": [{"title": "FOLFIRINOX cycle 1"}]}, INTENSIVE, id="by-the-title-of-an-action"),
+        pytest.param(
+            {"action": [{"action": [{"title": "Gemcitabine + nab-paclitaxel"}]}]}, SYSTEMIC, id="by-an-inner-action"
+        ),
+        pytest.param(
+            {"code": {"text": "Order set"}, "action": [{"title": "FOLFIRINOX"}]}, INTENSIVE, id="title-beside-a-code"
+        ),
+        pytest.param(
+            {"code": {"text": "FOLFIRINOX education"}, "action": [{"title": "FOLFIRINOX"}]}, NONE, id="title-of-a-talk"
+        ),
+        pytest.param({"action": [{"title": "FOLFIRINOX education"}]}, NONE, id="a-talk-as-title"),
+        pytest.param({"action": [{"title": "CT abdomen, on FOLFIRINOX"}]}, NONE, id="a-scan-as-title"),
+        pytest.param({"action": [{"title": "PICC for FOLFIRINOX"}]}, NONE, id="an-access-as-title"),
+        pytest.param({"action": [{"title": "Whipple"}]}, NONE, id="an-operation-as-title"),
+        pytest.param(
+            {"action": [{"title": "FOLFIRINOX education"}, {"title": "FOLFIRINOX"}]}, INTENSIVE, id="one-title-of-two"
+        ),
+        pytest.param({"action": [4, {"title": 5, "action": "x"}, {"title": None}]}, NONE, id="actions-garbled"),
         pytest.param({"code": {"text": "Liver biopsy"}}, NONE, id="a-group-is-no-biopsy"),
         pytest.param({"code": {"text": "FOLFIRINOX"}, "status": "revoked"}, NONE, id="not-live"),
     ],
 )
 def test_groups_of_requests(resource: Json, kinds: frozenset[str]) -> None:
     assert one({"resourceType": "RequestGroup", "id": "g"} | resource).kinds == kinds
+
+
+def test_a_group_without_a_name_is_shown_by_its_title() -> None:
+    group = {"resourceType": "RequestGroup", "id": "g", "action": [{}, {"title": "FOLFIRINOX cycle 1"}]}
+    order = one(group)
+    assert (order.label, order.why) == ("FOLFIRINOX cycle 1", "chemotherapy, recognised by its name only")
 
 
 @pytest.mark.parametrize("name", ["Temozolomide 150 mg capsule", "Etoposide 100 mg/5 mL", "CAPTEM"])

@@ -244,6 +244,18 @@ def test_evidence_of_a_planned_resection() -> None:
         pytest.param([plan("No neoadjuvant therapy")], "no", id="denied"),
         pytest.param([plan("Neoadjuvant therapy declined")], "no", id="declined"),
         pytest.param([plan("Resection after neoadjuvant therapy")], "no", id="had-already"),
+        *(
+            pytest.param([plan(words)], state, id=words)
+            for words, state in (
+                ("Neoadjuvant therapy completed; proceed to Whipple", "no"),
+                ("Neoadjuvant therapy has been completed", "no"),
+                ("4 cycles of neoadjuvant FOLFIRINOX completed", "no"),
+                ("Neoadjuvant chemotherapy finished", "no"),
+                ("Whipple once neoadjuvant therapy completed", "yes"),
+                ("Neoadjuvant therapy not completed", "yes"),
+                ("Staging completed; neoadjuvant FOLFIRINOX", "yes"),
+            )
+        ),
         pytest.param([plan("Adjuvant gemcitabine")], "no", id="adjuvant"),
         pytest.param([plan("Neoadjuvant FOLFIRINOX", status="completed")], "no", id="plan-closed"),
         pytest.param([plan("Neoadjuvant FOLFIRINOX", status="draft")], "no", id="plan-draft"),
@@ -392,6 +404,38 @@ def test_neoadjuvant_evidence_says_how_it_is_known() -> None:
         ),
         pytest.param(draft(note=[{"text": "Not eligible for trial"}]), [], "no", id="not-eligible"),
         pytest.param(draft(note=[{"text": "Declined the trial"}]), [], "no", id="declined"),
+        *(
+            pytest.param(draft(note=[{"text": words}]), [], state, id=f"order: {words}")
+            for words, state in (
+                ("Randomised in METAPANC trial, surgery arm", "yes"),
+                ("Randomized in METAPANC trial, surgery arm", "yes"),
+                ("Enrolled in a trial of resection for oligometastatic disease", "yes"),
+                ("On study: resection of liver metastases", "yes"),
+                ("Randomised to surgery in HOLIPANC", "yes"),
+                ("To be randomised to surgery or chemotherapy", "no"),
+                ("Not randomised to surgery", "no"),
+                ("Randomised to chemotherapy", "no"),
+                ("Trial of resection considered", "no"),
+                ("Trial of resection declined", "no"),
+                ("Enrolled in a trial of gemcitabine", "no"),
+                ("Not eligible for a trial of resection", "no"),
+                ("CT on study day", "no"),
+            )
+        ),
+        *(
+            pytest.param(draft(), [plan(words)], state, id=f"plan: {words}")
+            for words, state in (
+                ("Randomised in METAPANC trial, surgery arm", "yes"),
+                ("Enrolled in a trial of resection for oligometastatic disease", "yes"),
+                ("On study: resection of liver metastases", "yes"),
+                ("Randomised to surgery in HOLIPANC", "yes"),
+                ("Enrolled in a trial of FOLFIRINOX, then Whipple", "no"),
+                ("Trial of chemotherapy, then Whipple", "no"),
+                ("Trial of resection considered", "no"),
+                ("Trial of resection declined", "no"),
+                ("Awaiting randomisation to surgery", "no"),
+            )
+        ),
         pytest.param(draft(note=[{"text": "Trial dissection first"}]), [], "no", id="trial-dissection"),
         pytest.param(draft(note=[{"text": "Consider trial"}]), [], "no", id="considered"),
         pytest.param(draft("Liver biopsy", note=[{"text": "Clinical trial"}]), [], "no", id="a-biopsy-for-a-trial"),

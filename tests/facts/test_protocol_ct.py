@@ -283,6 +283,8 @@ IN_ERROR: Json = {"verificationStatus": coded("http://terminology.hl7.org/x", "e
         pytest.param([egfr("n/a", "old", days_ago(30)), egfr(70)], "no", id="egfr-older-unreadable"),
         pytest.param([egfr(70, "old", days_ago(30)), egfr(20, status="unknown")], "unknown:not-searched", id="unsure"),
         pytest.param([egfr("n/a"), allergy()], "yes", id="allergy-beside-unreadable"),
+        pytest.param([condition(named("CKD stage 5"))], "yes", id="renal-failure"),
+        pytest.param([condition(named("CKD stage 5"), clinical="resolved")], "no", id="renal-failure-past"),
     ],
 )
 def test_ct_contrast_contraindicated(resources: list[Json], state: str) -> None:

@@ -260,6 +260,10 @@ def test_modality(resource: Json, modality: str) -> None:
         pytest.param(ct(), "liver", id="ct-abdomen"),
         pytest.param(report(named("MRI lumbar spine")), "other", id="spine"),
         pytest.param(report(named("MRI abdomen")), "liver", id="abdomen-by-name"),
+        *(
+            pytest.param(report(named(words)), "liver", id=words)
+            for words in ("CT A/P", "CT A&P", "CT C/A/P", "CTAP", "CT chest A/P", "MR A/P", "PET/MR")
+        ),
         pytest.param(report(LOCAL), "unknown", id="not-told"),
     ],
 )

@@ -132,6 +132,32 @@ def test_operations_by_code(code: Json, kinds: frozenset[str]) -> None:
         ("Cardiac ablation", NONE),
         ("Liver biopsy before Whipple", BIOPSY),
         ("Excisional biopsy of liver lesion", BIOPSY),
+        ("Distal panc", PANCREAS),
+        ("RAMPS", PANCREAS),
+        ("Resection of pancreatic head tumour", PANCREAS),
+        ("Resection of pancreatic pseudocyst", NONE),
+        ("Metastasectomy liver", LIVER),
+        ("Segmentectomy liver 6", LIVER),
+        ("Lobectomy left liver", LIVER),
+        ("Lobectomy, left liver", LIVER),
+        ("Liver biopsy, review of outside CT", BIOPSY),
+        ("Left upper lobectomy, lung", NONE),
+        ("Group and save for Whipple", NONE),
+        ("Crossmatch for Whipple", NONE),
+        ("Crossmatch 4 units for hepatectomy", NONE),
+        ("Whipple NOT indicated", NONE),
+        ("Liver ablation not indicated", NONE),
+        ("Consent for Whipple", NONE),
+        ("Whipple, consent obtained", PANCREAS),
+        ("Refer to surgery for Whipple", NONE),
+        ("Request OR time Whipple", NONE),
+        ("Case request operating room: Whipple", PANCREAS),
+        ("Anaesthesia for Whipple", NONE),
+        ("Whipple under general anaesthesia", PANCREAS),
+        ("Whipple, group and save 4 units, epidural not required", PANCREAS),
+        ("Epidural for hepatectomy", NONE),
+        ("Hepatectomy with epidural", LIVER),
+        ("Pre-op assessment for pancreatectomy", NONE),
         ("CT abdomen, Whipple planned", frozenset({"abdominal_ct"})),
         ("CT abdomen post liver ablation", frozenset({"abdominal_ct"})),
     ],
@@ -180,6 +206,19 @@ def test_an_operation_that_does_not_count_says_why(code: Json, why: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("code", "words", "why"),
+    [
+        (WHIPPLE, "Trauma", "its reason names benign disease"),
+        (WHIPPLE, "Neuroendocrine tumour", "its reason names another cancer"),
+        (HEPATECTOMY, "Colorectal liver metastases", "its reason names another cancer"),
+        (named("ERCP with stent"), "CBD stones", "its reason names benign disease"),
+    ],
+)
+def test_an_operation_for_another_disease_says_so(code: Json, words: str, why: str) -> None:
+    assert draft(code, reasonCode=[named(words)]).why == why
+
+
+@pytest.mark.parametrize(
     ("code", "more", "kinds"),
     [
         pytest.param(ERCP, {"orderDetail": [named("metal stent")]}, STENT, id="stent-as-detail"),
@@ -199,6 +238,45 @@ def test_an_operation_that_does_not_count_says_why(code: Json, why: str) -> None
         pytest.param(WHIPPLE, {"reasonCode": [coded(ICD, "C50.919")]}, NONE, id="for-another-cancer"),
         pytest.param(WHIPPLE, {"reasonCode": [coded(ICD, "C25.0")]}, PANCREAS, id="for-this-cancer"),
         pytest.param(HEPATECTOMY, {"reasonCode": [coded(ICD, "C78.7")]}, LIVER, id="for-liver-metastasis"),
+        *(
+            pytest.param(code, {"reasonCode": [named(words)]}, kinds, id=words)
+            for code, words, kinds in (
+                (HEPATECTOMY, "Colorectal liver metastases", NONE),
+                (HEPATECTOMY, "CRLM", NONE),
+                (HEPATECTOMY, "Colorectal or pancreatic liver metastases", LIVER),
+                (WHIPPLE, "Neuroendocrine tumour", NONE),
+                (WHIPPLE, "Trauma", NONE),
+                (WHIPPLE, "Chronic pancreatitis", NONE),
+                (WHIPPLE, "Chronic pancreatitis, mass in the head", PANCREAS),
+                (WHIPPLE, "Chronic pancreatitis, suspected cancer", PANCREAS),
+                (WHIPPLE, "Chronic pancreatitis; mass in the head", PANCREAS),
+                (WHIPPLE, "Chronic pancreatitis? ", PANCREAS),
+                (HEPATECTOMY, "Hydatid cyst", NONE),
+                (WHIPPLE, "Acute kidney injury", PANCREAS),
+                (named("ERCP with stent"), "Choledocholithiasis", NONE),
+                (named("ERCP with stent"), "CBD stones", NONE),
+                (named("ERCP with stent"), "Benign stricture", NONE),
+                (named("ERCP with stent"), "Cholangiocarcinoma", NONE),
+                (named("ERCP with stent"), "No CBD stones, malignant stricture", STENT),
+                (named("ERCP with stent"), "Obstructive jaundice", STENT),
+                (ANY_LAPAROSCOPY, "Chronic pancreatitis", LAPAROSCOPY),
+            )
+        ),
+        pytest.param(
+            WHIPPLE, {"reasonReference": [{"display": "Chronic pancreatitis"}]}, NONE, id="benign-by-reference"
+        ),
+        pytest.param(
+            WHIPPLE,
+            {"reasonCode": [named("Chronic pancreatitis"), named("Mass")]},
+            PANCREAS,
+            id="benign-beside-another-reason",
+        ),
+        pytest.param(
+            WHIPPLE,
+            {"reasonCode": [coded(ICD, "C25.0") | {"text": "Neuroendocrine tumour"}, named("Chronic pancreatitis")]},
+            PANCREAS,
+            id="this-cancer-by-code-beside-benign",
+        ),
         pytest.param(
             ANY_LAPAROSCOPY, {"reasonCode": [coded(ICD, "C50.919")]}, LAPAROSCOPY, id="laparoscopy-any-reason"
         ),

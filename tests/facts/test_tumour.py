@@ -149,6 +149,13 @@ UNREAD = "unknown:uninterpretable"
         pytest.param([size(3.1, "cm")], "yes", 31, id="cm"),
         pytest.param([size(4, "mm")], "no", 4, id="4-mm-is-not-4-cm"),
         pytest.param([size() | value(3.1, "x", code="cm", system="http://unitsofmeasure.org")], "yes", 31, id="ucum"),
+        *(
+            pytest.param([size(number, unit)], "yes", 31, id=unit)
+            for unit, number in (
+                *((unit, 31) for unit in ("millimeter", "millimeters", "Millimetre", "millimetres", "millimeter(s)")),
+                *((unit, 3.1) for unit in ("centimeter", "centimeters", "centimetre", "centimetres", "centimetre(s)")),
+            )
+        ),
         pytest.param([size(31, "")], UNREAD, None, id="no-unit"),
         pytest.param([size(31, "in")], UNREAD, None, id="another-unit"),
         pytest.param([size(0)], UNREAD, None, id="zero"),
@@ -161,6 +168,11 @@ UNREAD = "unknown:uninterpretable"
         # Names.
         pytest.param([size(31, name="Largest dimension of primary")], "yes", 31, id="largest-dimension"),
         pytest.param([size(31, name="Size.maximum dimension in Tumor")], "yes", 31, id="maximum-dimension"),
+        pytest.param([size(31, name="Greatest dimension of pancreatic tumour")], "yes", 31, id="of-pancreatic-tumour"),
+        pytest.param([size(31, name="Pancreatic mass size")], "yes", 31, id="mass-size"),
+        pytest.param(
+            [size(31, name="Pancreatic duct diameter beside the mass")], "unknown:not-found", None, id="duct-diameter"
+        ),
         pytest.param([size(31, name="Size of lymph node")], "unknown:not-found", None, id="node"),
         pytest.param([size(31, name="Size of liver metastasis")], "unknown:not-found", None, id="metastasis"),
         pytest.param([size(31, name="Body height")], "unknown:not-found", None, id="height"),

@@ -53,7 +53,7 @@ def test_no_reader_raises(value: Any) -> None:
     shapes.reference_text(value)
     shapes.reference_texts(value)
     list(shapes.extensions(value, "x"))
-    shapes.contained(shapes.as_object(value), "#a")
+    shapes.Contained().find(shapes.as_object(value), "#a")
     shapes.type_and_id(shapes.as_object(value))
 
 
@@ -154,9 +154,14 @@ def test_small_readers() -> None:
     assert shapes.read_number(3) == 3.0
     assert shapes.reference_text([{}, {"reference": "A/1"}]) == "A/1"
     assert shapes.reference_texts([{"reference": "A/1"}, 3]) == ("A/1",)
-    assert shapes.contained({"contained": [{"id": "c"}]}, "#c") == {"id": "c"}
-    assert shapes.contained({"contained": [{"id": "c"}]}, "#d") is None
-    assert shapes.contained({}, "c") is None
+    inside = shapes.Contained()
+    holder = {"contained": [{"id": "c"}, {"id": "c", "second": True}, "junk", {"id": "e"}]}
+    assert inside.find(holder, "#c") == {"id": "c"}
+    assert inside.find(holder, "#e") == {"id": "e"}
+    assert inside.find(holder, "#d") is None
+    assert inside.find(holder, "c") is None
+    assert inside.find({}, "#c") is None
+    assert inside.find({"contained": {"id": "c"}}, "#c") == {"id": "c"}
     assert [
         found["url"] for found in shapes.extensions({"extension": [{"url": "https://x/y"}, {"url": "z"}]}, "y")
     ] == ["https://x/y"]

@@ -21,6 +21,7 @@ from cds_service.pathway.card import Card
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.render import MOST_ITEMS, render_response
+from cds_service.pathway.suggestions import MOST_REMOVED
 from cds_service.record import Search
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -204,6 +205,19 @@ def test_orders_are_named_and_escaped(content: Content) -> None:
     assert not re.search(r"<[a-zA-Z/!]", detail)
 
 
+def _drugs(count: int) -> tuple[Order, ...]:
+    return tuple(replace(DRUG, reference=f"MedicationRequest/m{number}") for number in range(count))
+
+
+@pytest.mark.parametrize(("count", "more"), [(MOST_ITEMS, ""), (MOST_ITEMS + 3, "- and 3 more")])
+def test_many_orders_are_counted_not_cut_silently(content: Content, count: int, more: str) -> None:
+    base = decision("not-found")
+    detail = card_of(content, replace(base, orders=replace(base.orders, selected=_drugs(count))))["detail"]
+    assert detail.count("- MedicationRequest/m") == MOST_ITEMS
+    assert more in detail
+    assert ("more\n" in detail) == bool(more)
+
+
 def test_suggestions_create_valid_drafts_with_references(content: Content, tissue_card: Card) -> None:
     facts = {
         "pancreatic_cancer": Fact(
@@ -266,6 +280,18 @@ def test_a_draft_that_cannot_be_named_means_no_removal_at_all(content: Content, 
     odd = replace(DRUG, reference=reference, label="***")
     card = card_of(content, replace(base, orders=replace(base.orders, drafts=(FOLINIC, odd))))
     assert "suggestions" not in card
+
+
+def test_a_removal_is_complete_or_not_offered(content: Content) -> None:
+    """A removal in part would look complete; one that is not offered is told among the gaps."""
+    base = decision("not-found", ("remove-draft-orders",))
+    said = content.pathway.wording.too_many_to_remove
+    most = card_of(content, replace(base, orders=replace(base.orders, drafts=_drugs(MOST_REMOVED))))
+    assert len(most["suggestions"][0]["actions"]) == MOST_REMOVED
+    assert said not in most["detail"]
+    more = card_of(content, replace(base, orders=replace(base.orders, drafts=_drugs(MOST_REMOVED + 1))))
+    assert "suggestions" not in more
+    assert f"- {said}" in more["detail"].partition("**Not read or not certain**")[2]
 
 
 def test_two_versions_of_one_draft_are_deleted_once(content: Content) -> None:
@@ -386,6 +412,13 @@ def test_a_replacement_creates_the_new_order_and_deletes_the_draft_in_one_sugges
         "CT-guided percutaneous biopsy of liver",
     )
     assert (deleted["type"], deleted["resourceId"]) == ("delete", "ServiceRequest/b1")
+
+
+def test_too_many_drafts_are_not_replaced(content: Content) -> None:
+    drafts = (replace(BIOPSY, reference=f"ServiceRequest/b{number}") for number in range(MOST_REMOVED + 1))
+    card = card_of(content, biopsy_decision(content, *drafts))
+    assert "suggestions" not in card
+    assert content.pathway.wording.too_many_to_remove in card["detail"]
 
 
 def test_what_is_signed_already_is_not_replaced_and_the_new_order_stands_alone(content: Content) -> None:

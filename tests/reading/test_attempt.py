@@ -13,7 +13,7 @@ from cds_service.reading import AttemptReading, Lexicon, read_attempt
             "US guided liver biopsy. Lesion not seen, then seen and 2 cores taken.", "not-failed", id="sampled-later"
         ),
         pytest.param(
-            "US guided liver biopsy. 2 cores taken. A second lesion not seen.", "failed-visibility", id="sampled-first"
+            "US guided liver biopsy. 2 cores taken. A second lesion not seen.", "not-failed", id="sampled-first"
         ),
         pytest.param("US liver biopsy. Lesion not seen. Random cores taken.", "failed-visibility", id="random"),
         pytest.param(

@@ -59,6 +59,13 @@ from cds_service.reading.names import MAX_NAME, load_names
             "Biopsy of lesion of left lobe of liver using CT", "proc.liver_biopsy guidance.ct", "", id="ct-biopsy"
         ),
         pytest.param("CEUS-guided liver biopsy", "proc.liver_biopsy guidance.ceus", "guidance.us", id="ceus"),
+        pytest.param("Sono-guided liver biopsy", "proc.liver_biopsy guidance.us", "guidance.eus", id="sono"),
+        pytest.param("Echo-guided biopsy of liver", "proc.liver_biopsy guidance.us", "guidance.eus", id="echo"),
+        pytest.param("Wedge resection of liver planned", "plan.resection proc.liver_resection", "", id="wedge"),
+        pytest.param(
+            "FOLFIRINOX, then Whipple", "plan.neoadjuvant plan.resection regimen", "plan.adjuvant", id="then-whipple"
+        ),
+        pytest.param("Neo-adjuvant chemotherapy", "plan.neoadjuvant", "plan.adjuvant", id="neoadjuvant"),
         pytest.param("EUS FNA pancreas", "proc.pancreas_biopsy guidance.eus", "guidance.us", id="eus"),
         pytest.param("Biopsy-proven cancer of pancreas", "tissue.declared", "proc.pancreas_biopsy", id="declared"),
         pytest.param("Not biopsy-proven", "", "tissue.declared", id="not-declared"),

@@ -27,7 +27,7 @@ def test_what_cannot_be_read_whole_states_nothing(lexicon: Lexicon, text: str) -
         pytest.param("CT.\nImpression: Pancreas protocol CT.", "not-stated", id="advised-in-the-conclusion"),
         pytest.param("CT.\nImpression: Pancreas protocol CT performed.", "yes", id="said-in-the-conclusion"),
         pytest.param("CT.\nPreliminary report: Pancreas protocol CT performed.", "not-stated", id="preliminary"),
-        pytest.param("Draft report. CT pancreas protocol.", "not-stated", id="draft"),
+        pytest.param("CT pancreas protocol. Report withdrawn.", "not-stated", id="withdrawn"),
         pytest.param("MRI liver.\nTechnique: pancreatic phase.", "not-stated", id="another-examination"),
         pytest.param("CT pancreas protocol.\nTechnique: unenhanced.", "no", id="no-contrast-beats-the-title"),
         pytest.param("CT pancreas protocol.\nTechnique: unenhanced, venous phase.", "yes", id="plain-beside-contrast"),

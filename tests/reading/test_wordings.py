@@ -67,6 +67,11 @@ def test_never_resectable(lexicon: Lexicon, text: str) -> None:
     assert read_resectability(text, lexicon).state not in {"resectable", "borderline"}
 
 
+@pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-failed.yaml"))
+def test_never_failed(lexicon: Lexicon, text: str) -> None:
+    assert read_attempt(text, lexicon).state != "failed-visibility"
+
+
 @pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-protocol.yaml"))
 def test_never_protocol(lexicon: Lexicon, text: str) -> None:
     assert read_protocol_ct(text, lexicon).state != "yes"

@@ -52,7 +52,7 @@ def lexicon() -> Lexicon:
 
 @pytest.fixture
 def sets(tmp_path: Path) -> Path:
-    for name in ("tuning", "frozen", "frozen-2"):
+    for name in ("tuning", "frozen", "frozen-3"):
         (tmp_path / f"{name}.yaml").write_text(_TEXTS, encoding="utf-8")
     return tmp_path
 
@@ -67,7 +67,7 @@ def test_counts_and_rates(sets: Path, lexicon: Lexicon) -> None:
     assert (resectability.wrongly_positive, resectability.recall, resectability.unread) == (1, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("name", ["tuning", "tuning-2", "spent"])
+@pytest.mark.parametrize("name", ["tuning", "tuning-2", "spent", "spent-2"])
 def test_a_development_set_lists_failures(tmp_path: Path, lexicon: Lexicon, name: str) -> None:
     (tmp_path / f"{name}.yaml").write_text(_TEXTS, encoding="utf-8")
     assert [each.id for each in report(tmp_path, lexicon).failures] == ["b", "c", "f", "g"]

@@ -20,6 +20,7 @@ def test_defaults_are_safe() -> None:
     assert config == Config()
     assert (config.host, config.port, config.max_body_bytes) == ("127.0.0.1", 8080, 5_000_000)
     assert (config.cors_origins, config.insecure, config.log_level) == ((), False, "info")
+    assert config.max_draft_orders == 1_000
     assert config.cards == find_cards()
     assert config.answers_loopback_only
 
@@ -32,6 +33,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "CDS_CARDS": str(tmp_path),
             "CDS_SITE": str(SITE),
             "CDS_MAX_BODY_BYTES": "1000",
+            "CDS_MAX_DRAFT_ORDERS": "20",
             "CDS_CORS_ORIGINS": " https://a.example , http://localhost:8081,",
             "CDS_UUID_KEY": KEY,
             "CDS_INSECURE": "yes",
@@ -40,7 +42,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         }
     )
     origins = ("https://a.example", "http://localhost:8081")
-    assert config == Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE)
+    assert config == Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE, 20)
     assert not config.answers_loopback_only
 
 
@@ -71,6 +73,8 @@ def test_what_is_given_overrules_the_environment() -> None:
         pytest.param({"CDS_MAX_BODY_BYTES": "999"}, "CDS_MAX_BODY_BYTES", id="body-too-small"),
         pytest.param({"CDS_MAX_BODY_BYTES": "5MB"}, "CDS_MAX_BODY_BYTES", id="body-with-unit"),
         pytest.param({"CDS_MAX_BODY_BYTES": "100000001"}, "CDS_MAX_BODY_BYTES", id="body-too-large"),
+        pytest.param({"CDS_MAX_DRAFT_ORDERS": "0"}, "CDS_MAX_DRAFT_ORDERS must be a whole number", id="no-drafts"),
+        pytest.param({"CDS_MAX_DRAFT_ORDERS": "100001"}, "CDS_MAX_DRAFT_ORDERS", id="too-many-drafts"),
         pytest.param({"CDS_CARDS": "/none/such"}, "CDS_CARDS", id="no-cards"),
         pytest.param({"CDS_SITE": "/none/such.toml"}, "CDS_SITE is /none/such.toml, which is not a file", id="no-site"),
         pytest.param({"CDS_SITE": "/"}, "CDS_SITE is /, which is not a file", id="site-a-directory"),
@@ -117,8 +121,9 @@ def test_no_error_repeats_the_key() -> None:
         ELSEWHERE,
         {"CDS_CORS_ORIGINS": "https://a.example,https://b.example", "CDS_LOG_LEVEL": "warning", "CDS_PORT": "1"},
         {"CDS_SITE": str(SITE)},
+        {"CDS_MAX_DRAFT_ORDERS": "7"},
     ],
-    ids=["defaults", "elsewhere", "others", "site"],
+    ids=["defaults", "elsewhere", "others", "site", "drafts"],
 )
 def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
     config = read_config(environ)

@@ -295,6 +295,21 @@ def test_the_default_limit_is_five_million_bytes() -> None:
     check_error(post(padded(5_000_001)), 413, "too-long")
 
 
+def many_drafts(count: int) -> Any:
+    body = stored(SELECT)
+    draft = body["context"]["draftOrders"]["entry"][0]
+    body["context"]["draftOrders"]["entry"] = [draft] * count
+    return body
+
+
+@pytest.mark.parametrize(("limit", "config"), [(1_000, None), (2, Config(max_draft_orders=2))])
+def test_more_draft_orders_than_the_limit_are_400(limit: int, config: Config | None) -> None:
+    """Decision 30: never an empty card list, which would say that they were looked at."""
+    assert post(many_drafts(limit), config=config).status_code == 200
+    said = check_error(post(many_drafts(limit + 1), config=config), 400)
+    assert f"context.draftOrders has more than {limit} entries" in said
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "identity, gzip"])
 def test_decision_30_a_compressed_body_is_415(encoding: str) -> None:
     raw = gzip.compress(json.dumps(stored(SELECT)).encode())
