@@ -1,4 +1,4 @@
-"""Renal filtration: the eGFR results and the diagnoses of renal failure that argue against contrast agents (F13, C6)."""
+"""Renal filtration: eGFR results and diagnoses of renal failure that argue against contrast agents (F13, C6)."""
 
 from __future__ import annotations
 

@@ -53,8 +53,8 @@ _UNSURE = re.compile(
     r"\?|\A\+|\b(?:was|were|been|previous|previously|prior|former|formerly|earlier|last|ago|before|baseline|since|now"
     r"|declin\w*|wors\w*|deteriorat\w*|drop\w*|disagree\w*|disput\w*|doubt\w*|confirm\w*|probabl[ey]|possibl[ey]"
     r"|patient reported|jan|january|feb|february|mar|march|april|may|june|july|aug|august|sept?|september|oct|october"
-    r"|nov|november|dec|december|apr|jun|jul|(?:not|un\w+ to) (?:be )?(?:assess|applicable|known|done|document|record|valid"
-    r"|current|determin|evaluat|score|grade|rate|obtain|accurate|reliable|certain|sure|available|yet)\w*)\b",
+    r"|nov|november|dec|december|apr|jun|jul|(?:not|un\w+ to) (?:be )?(?:assess|applicable|known|done|document|record"
+    r"|valid|current|determin|evaluat|score|grade|rate|obtain|accurate|reliable|certain|sure|available|yet)\w*)\b",
     re.IGNORECASE,
 )
 _SHOWN = 60

@@ -37,7 +37,8 @@ _STENT = "device.stent"
 _ERCP = "proc.ercp"
 _STENTING = "proc.biliary_stent_insertion"
 _NEUROENDOCRINE = frozenset({"histology.neuroendocrine_tumour", "histology.neuroendocrine_carcinoma"})
-_BENIGN, _LEFT_OPEN = "benign.disease", "benign.left_open"
+_BENIGN = "benign.disease"
+_CLAUSES = str.maketrans(";|\n.", ",,,,")
 _CURATIVE = "intent.curative"
 _NOT_CURATIVE = frozenset({"intent.palliative", "intent.supportive", "intent.diagnostic"})
 _MARKS = frozenset({*_KINDS, _ERCP, _STENT})
@@ -84,11 +85,16 @@ def _other_disease(resource: Resource, vocabulary: Vocabulary) -> str:
     purpose = read_purpose(resource, vocabulary)
     if purpose in ("none", "this-cancer"):
         return ""
-    names = [vocabulary.worded((reason,)) for reason in reasons_of(resource, vocabulary)]
-    if purpose == "other-cancer" or all(not _NEUROENDOCRINE.isdisjoint(each) for each in names):
+    reasons = reasons_of(resource, vocabulary)
+    if purpose == "other-cancer" or all(not _NEUROENDOCRINE.isdisjoint(vocabulary.worded((each,))) for each in reasons):
         return "its reason names another cancer"
-    is_benign = all(_BENIGN in each and _LEFT_OPEN not in each for each in names)
+    is_benign = all(_is_benign(reason, vocabulary) for reason in reasons)
     return "its reason names benign disease" if is_benign else ""
+
+
+def _is_benign(reason: Concept, vocabulary: Vocabulary) -> bool:
+    """Whether a benign disease is the whole of a reason: a mass or a doubt in its next clause leaves it open."""
+    return _BENIGN in vocabulary.named(name.translate(_CLAUSES) for name in reason.names)
 
 
 def read_operation(

@@ -133,10 +133,15 @@ def _level(result: Quantity | None, case: Case) -> tuple[str, str]:
 
 
 def _explanation(case: Case, marker: Finding) -> tuple[str, tuple[Evidence, ...]]:
-    """Whether jaundice or cholangitis may explain a high value ("" if not, "unknown" without bilirubin); the lines."""
-    cholangitis = case.fact("cholangitis_recorded")
+    """Whether jaundice or cholangitis may explain a high value ("" if not, "unknown" without bilirubin); the lines.
+
+    A cholangitis counts that is recorded, or that the order or the encounter of today names as its reason (F20).
+    """
+    cholangitis, emergency = case.fact("cholangitis_recorded"), case.fact("emergency_context")
+    is_reason = "cholangitis" in emergency.label.split(", ")
     multiple = case.settings.bilirubin_multiple
     lines: list[Evidence] = [line for line in cholangitis.evidence if line.counted]
+    lines += [line for line in emergency.evidence if is_reason and line.counted]
     raised: set[bool | None] = set()
     for item in bilirubins(case):
         if item.verdict or not _are_near(item.when, marker.when, case.settings.bilirubin_reach):
@@ -146,7 +151,7 @@ def _explanation(case: Case, marker: Finding) -> tuple[str, tuple[Evidence, ...]
         why = "cannot be compared with its upper limit" if above is None else ""
         why = f"more than {multiple} times its upper limit" if above else why
         lines.append(item.line._replace(counted=above is not None, why=why or item.line.why))
-    if cholangitis.value == "yes" or True in raised:
+    if cholangitis.value == "yes" or is_reason or True in raised:
         return "yes", tuple(lines)
     return "" if False in raised else "unknown", tuple(lines)
 

@@ -61,7 +61,17 @@ LIVER_KINDS = frozenset(
     }
 )
 RESECTABILITY_KINDS = frozenset(
-    {"resectable", "borderline", "borderline-bare", "locally-advanced", "advanced-bare", "unresectable", "metastatic", "spread", "nodal"}
+    {
+        "resectable",
+        "borderline",
+        "borderline-bare",
+        "locally-advanced",
+        "advanced-bare",
+        "unresectable",
+        "metastatic",
+        "spread",
+        "nodal",
+    }
     | {"vessel", "own", "tumour", "other", "now", "was", "became", "frame"}
     | {"neutral", "consistent", "negated", "suspected", "aside", "boundary"}
 )

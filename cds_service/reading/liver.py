@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from cds_service.reading.document import ADDENDUM, BODY, CONCLUSION, FROZEN, Document, Sentence, read_document
@@ -121,7 +122,10 @@ def _kept(words: Sequence[str], matches: Sequence[Match]) -> list[Match]:
         denials = [
             each
             for each in out
-            if each.kind == "negated" and each.label in _FORWARDS and first <= each.end <= match.start and each is out[-1]
+            if each.kind == "negated"
+            and each.label in _FORWARDS
+            and first <= each.end <= match.start
+            and each is out[-1]
         ]
         in_part = _PARTLY.intersection(words[first : match.start]) or _some_of(words, matches, match.start)
         if denials:
@@ -143,9 +147,8 @@ def _some_of(words: Sequence[str], matches: Sequence[Match], here: int) -> bool:
     if not named:
         return False
     before = words[max(named[-1] - _COUNTED, 0) : named[-1]]
-    return any(
-        word in _SOME and follows == "of" for word, follows in zip(before, before[1:], strict=False)
-    )
+    parts = any(word in _SOME and follows == "of" for word, follows in pairwise(before))
+    return parts or not _ALONE.isdisjoint(before)
 
 
 def _asked_for(words: Sequence[str], sentence: Sentence, matches: Sequence[Match]) -> list[Match]:
@@ -258,13 +261,14 @@ _VANISHING = frozenset(
     | {"disappearance", "regression", "healed", "normalised"}
 )
 _FORWARDS = frozenset({"before", "both"})
-_PARTLY = frozenset({"partly", "partially", "incompletely", "nearly", "almost", "largely", "mostly", "near", "partial"}) | {
-    "former",
-    "latter",
-    "one",
-    "another",
-}
-_SOME = frozenset({"some", "one", "two", "three", "four", "five", "most", "many", "several", "majority", "part", "half"})
+_PARTLY = frozenset(
+    {"partly", "partially", "incompletely", "nearly", "almost", "largely", "mostly", "near", "partial"}
+    | {"former", "latter", "one", "another"}
+)
+_SOME = frozenset(
+    {"some", "one", "two", "three", "four", "five", "most", "many", "several", "majority", "part", "half"}
+)
+_ALONE = frozenset({"some", "most"})
 _SHORTLY = 4
 _COUNTED = 7
 _NOTABLE = frozenset({"remarkable", "notable", "significant", "positive", "except", "apart"})

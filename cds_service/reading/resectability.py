@@ -121,11 +121,15 @@ def _statements(
             if not name:
                 continue
         current = any(0 <= each.match.start - match.end <= _CLOSE for match in matches if match.kind == "now")
-        answer = boxed or words[each.match.end : each.match.end + len(_YES)] == _YES
+        answer = boxed or _is_answered(words, each.match)
         out.append(_Statement(name, sentence, each.match.start, current, answer))
     if any(each.name in _CATEGORIES and each.focus > past for each in out):
         out = [each for each in out if each.focus > past]  # "was locally advanced, now resectable"
     return out
+
+
+def _is_answered(words: Sequence[str], match: Match) -> bool:
+    return words[match.end : match.end + len(_YES)] == _YES
 
 
 def _judge_parts(words: Sequence[str], sentence: Sentence, matches: Sequence[Match]) -> list[Judged]:
@@ -150,7 +154,9 @@ def _with_bare(words: Sequence[str], sentence: Sentence, matches: Sequence[Match
         for match in matches
         if match.kind in _BARE and match.start == sentence.start and (headed or match.label != _SHORT)
     ]
-    framed = framed or any(each.end == sentence.end or words[each.end] in _ENDS for each in alone)
+    framed = framed or any(
+        each.end == sentence.end or words[each.end] in _ENDS or _is_answered(words, each) for each in alone
+    )
     return [
         match._replace(kind=_BARE[match.kind] if framed else "nodal") if match.kind in _BARE else match
         for match in matches

@@ -166,11 +166,19 @@ UNREAD = "unknown:uninterpretable"
                 ("ECOG-1", "yes:ecog-1", 1),
                 ("ECOG PS = 1", "yes:ecog-1", 1),
                 ("WHO grade 2", "yes:ecog-2", 2),
-                ("ECOG 0 - Fully active, able to carry on all pre-disease performance without restriction", "yes:ecog-0", 0),
-                ("1: Restricted in physically strenuous activity but ambulatory and able to do light work", "yes:ecog-1", 1),
                 (
-                    "2 Ambulatory and capable of all selfcare but unable to carry out any work activities; up and about "
-                    "more than 50% of waking hours",
+                    "ECOG 0 - Fully active, able to carry on all pre-disease performance",
+                    "yes:ecog-0",
+                    0,
+                ),
+                (
+                    "1: Restricted in physically strenuous activity but able to do light work",
+                    "yes:ecog-1",
+                    1,
+                ),
+                (
+                    "2 Ambulatory and capable of all selfcare but unable to carry out any work activities; up and "
+                    "about more than 50% of waking hours",
                     "yes:ecog-2",
                     2,
                 ),
@@ -186,7 +194,7 @@ UNREAD = "unknown:uninterpretable"
             "ECOG 1",
             id="snomed-display",
         ),
-        pytest.param([status("World Health Organization performance status grade 1")], "yes:ecog-1", 1, "ECOG 1", id="who"),
+        pytest.param([status("World Health Organization PS grade 1")], "yes:ecog-1", 1, "ECOG 1", id="who"),
         pytest.param([status("Patient's current ECOG status is 1")], "yes:ecog-1", 1, "ECOG 1", id="a-sentence"),
         pytest.param([status(answer("X1", "not 1"))], UNREAD, None, "", id="denied-as-a-concept"),
         pytest.param(

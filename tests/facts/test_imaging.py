@@ -189,9 +189,12 @@ def procedure(name: str, status: str = "completed", **more: Any) -> Json:
 
 
 def allergy(name: str = "", **more: Any) -> Json:
-    return {"resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": "Patient/p1"}, **(
-        {"code": named(name)} | more
-    )}
+    return {
+        "resourceType": "AllergyIntolerance",
+        "id": "a1",
+        "patient": {"reference": "Patient/p1"},
+        **({"code": named(name)} | more),
+    }
 
 
 PACEMAKER = condition(named("Cardiac pacemaker in situ"))
@@ -256,7 +259,10 @@ PACEMAKER = condition(named("Cardiac pacemaker in situ"))
         pytest.param([allergy("Gadovist")], "yes:contrast-only", None, id="brand"),
         pytest.param([allergy("MRI contrast")], "yes:contrast-only", None, id="mri-contrast"),
         pytest.param(
-            [allergy("Drug", reaction=[{"substance": [named("Gadobutrol")]}])], "yes:contrast-only", None, id="substance"
+            [allergy("Drug", reaction=[{"substance": [named("Gadobutrol")]}])],
+            "yes:contrast-only",
+            None,
+            id="substance",
         ),
         pytest.param([allergy("Gadolinium contrast", clinicalStatus="resolved")], "no", None, id="allergy-resolved"),
         pytest.param([allergy("Gadolinium contrast", verificationStatus="refuted")], "no", None, id="allergy-refuted"),

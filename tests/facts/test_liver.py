@@ -449,7 +449,7 @@ BEFORE = days_ago(61)
             id="disputed-before",
         ),
         pytest.param([pathology(ABSCESS, date=BEFORE)], "no", id="benign-before"),
-        pytest.param([pathology(MALIGNANT, date=BEFORE), pathology(MALIGNANT, "b")], "yes:pathology", id="sampled-since"),
+        pytest.param([pathology(MALIGNANT, date=BEFORE), pathology(MALIGNANT, "b")], "yes:pathology", id="since-too"),
     ],
 )
 def test_a_specimen_that_precedes_this_cancer(resources: list[Json], expected: str) -> None:

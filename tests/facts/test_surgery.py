@@ -250,6 +250,7 @@ def test_an_operation_for_another_disease_says_so(code: Json, words: str, why: s
                 (WHIPPLE, "Chronic pancreatitis, mass in the head", PANCREAS),
                 (WHIPPLE, "Chronic pancreatitis, suspected cancer", PANCREAS),
                 (WHIPPLE, "Chronic pancreatitis; mass in the head", PANCREAS),
+                (WHIPPLE, "Chronic pancreatitis. Mass in the head", PANCREAS),
                 (WHIPPLE, "Chronic pancreatitis? ", PANCREAS),
                 (HEPATECTOMY, "Hydatid cyst", NONE),
                 (WHIPPLE, "Acute kidney injury", PANCREAS),

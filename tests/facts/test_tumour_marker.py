@@ -156,7 +156,7 @@ def test_the_marker_and_what_it_was_read_beside_are_listed() -> None:
         bilirubin(70, ident="far", date=days_ago(25)),
     )
     fact = make_case(*resources).fact("ca19_9_markedly_elevated")
-    assert (fact.state, fact.as_of, fact.number, fact.label) == ("yes", days_ago(5), 1000, "CA 19-9 >1000 U/mL")
+    assert (fact.state, fact.as_of, fact.number, fact.label) == ("yes", days_ago(5), 1000, ">1000 U/mL")
     assert {item.reference: item.counted for item in fact.evidence} == {
         "Observation/old": False,
         "Observation/ca": True,
@@ -165,6 +165,39 @@ def test_the_marker_and_what_it_was_read_beside_are_listed() -> None:
     }
     assert line(fact, "Observation/fluid").why == "not measured in serum or plasma, or presence only"
     assert line(fact, "Observation/ca").text == "24108-3 >1000 U/mL"
+
+
+def admitted(words: str = "Acute cholangitis", status: str = "in-progress", **more: Any) -> Json:
+    return {
+        "resourceType": "Encounter",
+        "id": "enc",
+        "status": status,
+        "class": {"code": "IMP"},
+        "period": {"start": days_ago(1)},
+        "reasonCode": [named(words)],
+    } | more
+
+
+@pytest.mark.parametrize(
+    ("visit", "state"),
+    [
+        pytest.param(admitted(), "unknown:indeterminate", id="admitted-for-cholangitis"),
+        pytest.param(admitted("Cholangitis and bleeding"), "unknown:indeterminate", id="among-others"),
+        pytest.param(admitted("Upper GI bleeding"), "yes", id="another-emergency"),
+        pytest.param(admitted("Primary sclerosing cholangitis"), "yes", id="another-cholangitis"),
+        pytest.param(admitted(status="finished"), "yes", id="past"),
+        pytest.param(admitted(reasonCode=7), "yes", id="malformed"),
+        pytest.param(
+            admitted("", reasonReference=[{"reference": "Condition/chol"}]), "unknown:indeterminate", id="by-reference"
+        ),
+    ],
+)
+def test_cholangitis_as_the_reason_of_the_encounter_explains_too(visit: Json, state: str) -> None:
+    resources = [CHOLANGITIS | {"clinicalStatus": "resolved"}] if "reasonReference" in visit else []
+    fact = make_case(marker(900), CALM, visit, *resources).fact("ca19_9_markedly_elevated")
+    assert fact.state == state
+    assert any(item.reference == "Encounter/enc" for item in fact.evidence) is (state != "yes")
+    assert make_case(marker(100), CALM, visit, *resources).fact("ca19_9_markedly_elevated").state == "no"
 
 
 def test_cholangitis_is_listed_where_it_explains() -> None:

@@ -43,6 +43,11 @@ def test_what_cannot_be_read_whole_states_nothing(lexicon: Lexicon, text: str) -
         pytest.param("Not, in our view, resectable.", "not-stated", id="denial-without-a-finding"),
         pytest.param("Borderline.", "borderline", id="bare-alone"),
         pytest.param("Creatinine borderline.", "not-stated", id="bare-of-something-else"),
+        pytest.param("Category: BR.", "borderline", id="letters-under-a-heading"),
+        pytest.param("Category: LA.", "locally-advanced", id="letters-of-locally-advanced"),
+        pytest.param("BR. Home.", "not-stated", id="letters-alone"),
+        pytest.param("Select one\nResectable ..... no\nBorderline ..... yes", "borderline", id="answered-form"),
+        pytest.param("Select one\nResectable .....\nBorderline .....", "not-stated", id="blank-form"),
         pytest.param("[x] borderline", "borderline", id="bare-ticked"),
         pytest.param("Category (x) resectable ( ) borderline", "resectable", id="ticked-in-parentheses"),
         pytest.param("Category ☑ resectable ☐ borderline", "resectable", id="signs"),
@@ -72,6 +77,11 @@ def test_state(lexicon: Lexicon, text: str, state: str) -> None:
         pytest.param("Metastatic rectal cancer.", "not-stated", id="other-cancer-behind"),
         pytest.param("Rectal cancer metastatic.", "not-stated", id="other-cancer-before"),
         pytest.param("Gallbladder clear; resectable.", "resectable", id="another-clause"),
+        pytest.param(
+            "Left lung mass; the surgeons call it resectable.", "not-stated", id="tumour-of-the-clause-before"
+        ),
+        pytest.param("Resectable early lung cancer.", "not-stated", id="adjective-between"),
+        pytest.param("Resectable with clear colon.", "resectable", id="neighbour-behind"),
     ],
 )
 def test_whose_tumour(lexicon: Lexicon, text: str, state: str) -> None:
