@@ -143,6 +143,20 @@ def nothing_recent(findings: Iterable[Finding]) -> str:
     return STALE if any(item.verdict == STALE for item in findings) else NOT_FOUND
 
 
+def exceeds(name: str, findings: tuple[Finding, ...], verdict: str, other: str, missing: tuple[Search, ...]) -> Fact:
+    """The fact that some result of the last day has ``verdict`` (yes), or that all have ``other`` (no)."""
+    deciding = latest(findings)
+    verdicts = {item.verdict for item in deciding}
+    value: Value = "unknown"
+    reason = UNINTERPRETABLE if deciding else nothing_recent(findings)
+    if verdict in verdicts:
+        value, reason = "yes", ""
+        deciding = tuple(item for item in deciding if item.verdict == verdict)
+    elif verdicts == {other}:
+        value, reason = "no", ""
+    return conclude(name, value, reason, findings, deciding, missing)
+
+
 def _weight(item: Finding) -> tuple[float, str, str]:
     """The highest result first; of equals the latest, and of one day the order says nothing."""
     return (-1 if item.number is None else item.number, item.line.date, item.line.reference)

@@ -16,9 +16,8 @@ from cds_service.facts.measurements import (
     Quantity,
     conclude,
     early_verdict,
-    latest,
+    exceeds,
     line_of,
-    nothing_recent,
     read_quantity,
 )
 from cds_service.facts.problems import Problem, problems_of
@@ -112,17 +111,7 @@ def tumour_large(case: Case) -> Fact:
 
     No code for a size is verified: such an Observation is known by its name. Sizes in texts are not used.
     """
-    findings = tuple(_sizes(case))
-    deciding = latest(findings)
-    verdicts = {item.verdict for item in deciding}
-    value: Value = "unknown"
-    reason = UNINTERPRETABLE if deciding else nothing_recent(findings)
-    if "large" in verdicts:
-        value, reason = "yes", ""
-        deciding = tuple(item for item in deciding if item.verdict == "large")
-    elif verdicts == {"small"}:
-        value, reason = "no", ""
-    return conclude("tumour_large", value, reason, findings, deciding, unfinished(case, ("observations",)))
+    return exceeds("tumour_large", tuple(_sizes(case)), "large", "small", unfinished(case, ("observations",)))
 
 
 def _sizes(case: Case) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from cds_service.facts.measurements import (
     Quantity,
     conclude,
     early_verdict,
+    exceeds,
     latest,
     line_of,
     nothing_recent,
@@ -175,17 +176,7 @@ def bilirubin_raised(case: Case) -> Fact:
 
     Any raised value of the last day counts: the fact only adds a caution.
     """
-    findings = tuple(_levels(case))
-    deciding = latest(findings)
-    verdicts = {item.verdict for item in deciding}
-    value: Value = "unknown"
-    reason = UNINTERPRETABLE if deciding else nothing_recent(findings)
-    if "raised" in verdicts:
-        value, reason = "yes", ""
-        deciding = tuple(item for item in deciding if item.verdict == "raised")
-    elif verdicts == {"normal"}:
-        value, reason = "no", ""
-    return conclude("bilirubin_raised", value, reason, findings, deciding, unfinished(case, _BILIRUBIN_SEARCHES))
+    return exceeds("bilirubin_raised", tuple(_levels(case)), "raised", "normal", unfinished(case, _BILIRUBIN_SEARCHES))
 
 
 def _levels(case: Case) -> Iterator[Finding]:

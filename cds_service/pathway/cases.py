@@ -91,7 +91,7 @@ def _case(node: Mapping[str, Any], base: States, names: set[str], path: Path) ->
 
 
 def _removes(node: Mapping[str, Any], path: Path) -> Mapping[str, frozenset[str]]:
-    for template, kinds in node.items():
+    for kinds in node.values():
         for place, kind in enumerate(kinds):
             if kind not in ORDER_KINDS:
                 raise ContentError(f"{path}:{line_of(kinds, place)}", f"unknown order kind {kind!r}")

@@ -1,9 +1,9 @@
 """check --mutants: change a card in every small way and see that one of its cases notices.
 
 Two families. *Structural*: drop, swap or widen a condition, drop or reorder a rule, change an indicator, a
-suggestion or its place, or what it removes. *Closed-world*: read the unknowns of one fact as a yes or as a no; ordinary mutation hardly ever
-does that, and it is the mistake that matters here. A mutant that no case kills is compared with the card over
-the whole truth table: equal everywhere means equivalent, anything else survives.
+suggestion or its place, or what it removes. *Closed-world*: read the unknowns of one fact as a yes or as a no;
+ordinary mutation hardly ever does that, and it is the mistake that matters here. A mutant that no case kills is
+compared with the card over the whole truth table: equal everywhere means equivalent, anything else survives.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cds_service.facts.orders import ORDER_KINDS
 from cds_service.pathway.card import Card, Indicator, Rule
 from cds_service.pathway.cases import CardCase, failure, read_cases
 from cds_service.pathway.condition import All, AnyOf, Condition, Is, States, matches
-from cds_service.pathway.content import load_content
+from cds_service.pathway.content import unproved_content
 from cds_service.pathway.truth_table import MOST_ROWS, Read, TruthTable, as_it_is, declared_states
 
 _MOST_ROWS = 4 * MOST_ROWS
@@ -66,7 +66,7 @@ def mutants(cards: Path, site: Path | None = None) -> MutantReport:
     """Run all mutants of all cards of a content directory, and of a site. Raises ContentError if it does not load."""
     killed = equivalent = 0
     survivors: list[str] = []
-    for card in load_content(cards, site).cards:
+    for card in unproved_content(cards, site).cards:
         cases = read_cases(card)
         for mutant in make_mutants(card):
             if is_killed(mutant, cases):

@@ -186,7 +186,9 @@ def test_a_site_file_that_is_missing_is_named(command: list[str], tmp_path: Path
 
 def test_a_wrong_site_file_stops_the_start_with_file_and_line(tmp_path: Path) -> None:
     path = _site(tmp_path, "[settings]\nmri_window = -1\n")
-    assert_one_line_refusal(run(["serve", "--site", path]), f"{path}:2: mri_window must be a int, not negative")
+    assert_one_line_refusal(
+        run(["serve", "--site", path]), f"{path}:2: mri_window must be a whole number, not negative"
+    )
     assert_one_line_refusal(run(["explain", CALL, "--site", path]), f"{path}:2: mri_window")
 
 
@@ -407,3 +409,28 @@ def test_trace_fails_when_a_statement_is_lost(cards_copy: Path) -> None:
     assert result.exit_code == 1
     assert "nobody, and no reason is given" in result.stdout
     assert "no card carries S11" in result.stderr
+
+
+def test_content_commands_read_the_environment_as_serve_does(tmp_path: Path) -> None:
+    missing = str(tmp_path / "nowhere")
+    for command in (["check"], ["explain", CALL], ["cards"], ["describe", "--out", str(tmp_path)], ["trace"]):
+        result = run(command, CDS_CARDS=missing)
+        assert result.exit_code == 2, command
+        assert missing in result.stderr, command
+
+
+def test_the_register_has_cards_of_a_site_only_if_it_is_named() -> None:
+    site = str(FIXTURES.parent / "docs" / "site-example.toml")
+    assert "riverbend-tumour-board" not in run(["cards", "--csv"], CDS_SITE=site).stdout
+    assert "riverbend-tumour-board" in run(["cards", "--csv", "--site", site]).stdout
+    assert "riverbend-tumour-board" in run(["cards"], CDS_SITE=site).stdout
+
+
+def test_explain_on_a_broken_card_is_one_line(tmp_path: Path) -> None:
+    folder = FIXTURES.parent / "docs" / "site-example-cards"
+    shutil.copytree(folder, tmp_path / "cards")
+    card = tmp_path / "cards" / "riverbend-tumour-board.md"
+    card.write_text(card.read_text(encoding="utf-8").replace('["no", "unknown:*"]', '"unknown:*"'), encoding="utf-8")
+    (tmp_path / "site.toml").write_text('[cards]\ndirectory = "cards"\n', encoding="utf-8")
+    result = run(["explain", CALL, "--now", NOW, "--site", str(tmp_path / "site.toml")])
+    assert_one_line_refusal(result, "riverbend-tumour-board.md:14: no rule holds when")

@@ -55,6 +55,7 @@ def test_mermaid_escapes_labels_and_needs_no_chain(content: Content) -> None:
     points = tuple(point for point in content.review.decision_points if point.orders)
     small = replace(content, cards=(odd,), review=replace(content.review, decision_points=points))
     text = as_mermaid(stations(small, TODAY))
+    assert "card_" in text
     assert "A #quot;quoted#quot; #lt;b#gt; #amp; more" in text
     assert "D2" not in text
 

@@ -11,7 +11,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from cds_service.content_files import find_cards
-from cds_service.describe.pages import escape_text, make_pages, write_pages
+from cds_service.describe.pages import escape_text, fenced, make_pages, write_pages
+from cds_service.errors import ContentError
 from cds_service.pathway.card import Card
 from cds_service.pathway.content import Content
 from tests.describe.conftest import TODAY
@@ -144,3 +145,21 @@ def test_pages_are_written_and_others_left_alone(made: dict[str, str], tmp_path:
     assert [path.name for path in paths] == sorted(made)
     assert (out / "index.html").read_text(encoding="utf-8") == made["index.html"]
     assert (out / "minutes.txt").exists()
+
+
+def test_no_text_closes_the_fence_it_stands_in() -> None:
+    assert fenced("a\n```\n<b>") == "````\na\n```\n<b>\n````"
+    assert fenced("flowchart TD\n", "mermaid") == "```mermaid\nflowchart TD\n```"
+
+
+def test_a_body_with_a_fence_stays_one_block(content: Content, tissue_card: Card) -> None:
+    odd = replace(tissue_card, body="```\n\n<script>alert(1)</script>\n\n````\n\n<img src=x>")
+    page = make_pages(replace(content, cards=(odd,)), find_cards(), TODAY)[f"{odd.id}.md"]
+    assert not [token for token in MarkdownIt("commonmark").parse(page) if token.type == "html_block"]
+
+
+def test_a_card_may_not_take_the_page_of_another(content: Content, tissue_card: Card) -> None:
+    named = replace(tissue_card, id="index")
+    pathway = replace(content.pathway, order=("index",))
+    with pytest.raises(ContentError, match=r"md:\d+: the page index.md is not a card's"):
+        make_pages(replace(content, cards=(named,), pathway=pathway), find_cards(), TODAY)

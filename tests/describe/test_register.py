@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cds_service.describe.register import COLUMNS, register_csv, register_json, register_text
 from cds_service.pathway.card import Card
 from cds_service.pathway.content import Content
@@ -69,3 +71,9 @@ def test_json_has_each_source_with_its_own_date(content: Content, tissue_card: C
 
 def test_an_empty_installation_is_no_error(content: Content) -> None:
     assert register_text(replace(content, cards=(), retired=()), TODAY) == "0 cards: 0 active, 0 draft, 0 retired"
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@"])
+def test_no_cell_is_a_formula(content: Content, first: str) -> None:
+    text = register_csv(with_first(content, owner=f'{first}HYPERLINK("http://x")'))
+    assert f"\"'{first}HYPERLINK" in text

@@ -56,6 +56,17 @@ def failed(*resources: Json, searches: dict[str, Completeness] | None = None) ->
     return make_case(*resources, searches=searches).fact("failed_ultrasound_biopsy")
 
 
+def _stopped_for(reason: str) -> tuple[Json, ...]:
+    """The ways in which a Procedure may say why it came to nothing."""
+    return (
+        {"statusReason": named(reason)},
+        {"status": "stopped", "note": [{"text": reason}]},
+        {"status": "completed", "outcome": named("Unsuccessful"), "statusReason": named(reason)},
+        {"status": "completed", "outcome": named("Unsuccessful"), "note": [{"text": f"{reason}."}]},
+        {"status": "completed", "outcome": named(f"Unsuccessful, {reason.lower()}")},
+    )
+
+
 @pytest.mark.parametrize(
     ("item", "state"),
     [
@@ -114,15 +125,7 @@ def failed(*resources: Json, searches: dict[str, Completeness] | None = None) ->
                 "Patient could not tolerate",
                 "Patient could not tolerate the procedure",
             )
-            for number, how in enumerate(
-                (
-                    {"statusReason": named(reason)},
-                    {"status": "stopped", "note": [{"text": reason}]},
-                    {"status": "completed", "outcome": named("Unsuccessful"), "statusReason": named(reason)},
-                    {"status": "completed", "outcome": named("Unsuccessful"), "note": [{"text": f"{reason}."}]},
-                    {"status": "completed", "outcome": named(f"Unsuccessful, {reason.lower()}")},
-                )
-            )
+            for number, how in enumerate(_stopped_for(reason))
         ),
         pytest.param(
             procedure(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cds_service.content_files import read_text, read_yaml
 from cds_service.errors import ContentError
 from cds_service.facts.registry import all_facts
 from cds_service.pathway.content import Content, load_content
@@ -149,7 +150,7 @@ Damage = Callable[[str, str, str], Path]
             f"{PATHWAY}/settings.yaml",
             "mri_window: 42",
             "mri_window: -1",
-            r"settings.yaml:\d+: mri_window must be a int, not negative",
+            r"settings.yaml:\d+: mri_window must be a whole number, not negative",
             id="negative-window",
         ),
         pytest.param(
@@ -166,7 +167,7 @@ Damage = Callable[[str, str, str], Path]
             f"{PATHWAY}/settings.yaml",
             "reports_categories_reliable: false",
             "reports_categories_reliable: 0",
-            r"must be a bool",
+            r"must be true or false",
             id="switch-a-number",
         ),
         pytest.param(
@@ -306,3 +307,16 @@ def test_templates_stay_in_the_widely_supported_subset(content: Content) -> None
         names = [part.partition("=")[0] for part in query.split("&") if part]
         assert len(names) == len(set(names))
         assert all(name.isalpha() for name in names)
+
+
+def test_a_file_that_never_ends_is_not_read_to_its_end() -> None:
+    with pytest.raises(ContentError, match=r"is larger than 2000000 bytes"):
+        read_text(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: " + "[" * 3000 + "]" * 3000, "\n".join(" " * n + "a:" for n in range(900))])
+def test_yaml_nested_too_deeply_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ContentError, match=r"deep.yaml:\d+: is nested too deeply"):
+        read_yaml(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cds_service.content_files import find_cards
+from cds_service.errors import ContentError
 from cds_service.facts.registry import all_facts
 from cds_service.pathway.card import Card, Rule
 from cds_service.pathway.cases import read_cases
@@ -18,6 +19,7 @@ from cds_service.pathway.condition import All, Is
 from cds_service.pathway.content import load_content
 from cds_service.pathway.mutants import Mutant, differs, is_killed, make_mutants, mutants
 from cds_service.pathway.proof import check
+from cds_service.pathway.truth_table import TruthTable
 
 TODAY = date(2026, 3, 2)
 FOLDER = "pancreatic-liver-metastases"
@@ -158,6 +160,54 @@ def test_the_shipped_content_is_sound() -> None:
             r"expected suggestions \[\], got",
             id="wrong-suggestions",
         ),
+        pytest.param(
+            CASES,
+            'removes: {remove-draft-orders: ["systemic_anticancer_drug", "supportive_drug"]}',
+            'removes: {remove-draft-orders: ["systemic_anticancer_drug"]}',
+            r"expected to remove remove-draft-orders: systemic_anticancer_drug, got .*supportive_drug",
+            id="wrong-removals",
+        ),
+        pytest.param(
+            CASES,
+            'removes: {remove-draft-orders: ["systemic_anticancer_drug"',
+            'removes: {remove-draft-orders: ["systemic_drgu"',
+            r"cases.yaml:\d+: unknown order kind 'systemic_drgu'",
+            id="an-unknown-kind-in-a-case",
+        ),
+        pytest.param(
+            CARD,
+            'removes: ["systemic_anticancer_drug"',
+            'removes: ["systemic_drgu"',
+            r"md:\d+: unknown order kind 'systemic_drgu'; known: ",
+            id="an-unknown-kind-removed",
+        ),
+        pytest.param(
+            CARD, 'label: "Remove', 'label: "Mandatory: remove', r"md:\d+: 'mandatory' may not", id="a-banned-label"
+        ),
+        pytest.param(
+            f"{FOLDER}/pathway.yaml",
+            'bleeding_risk: "',
+            'bleeding_risk: "Mandatory ',
+            r"pathway.yaml:\d+: 'mandatory' may not",
+            id="a-banned-heading",
+        ),
+        pytest.param(
+            f"{FOLDER}/pathway.yaml",
+            'remove_draft: "',
+            'remove_draft: "Mandatory ',
+            r"pathway.yaml:\d+: 'mandatory' may not",
+            id="a-banned-wording",
+        ),
+        pytest.param(
+            f"{FOLDER}/review.yaml",
+            "  pet_ct:",
+            "  pet_cat:",
+            r"review.yaml:\d+: unknown order kind 'pet_cat'",
+            id="an-unknown-kind-in-the-review",
+        ),
+        pytest.param(
+            "sources.yaml", 'label: "', 'label: "93 % ', r"sources.yaml:\d+: '93 %' may not", id="a-banned-source"
+        ),
         pytest.param(CASES, 'summary: "Later-line', 'summary: "Other', "expected summary 'Other", id="a-wrong-summary"),
         pytest.param(
             CASES, 'card: "tissue', 'card: "issue', r"cases.yaml:\d+: is about 'issue", id="cases-of-another-card"
@@ -285,3 +335,47 @@ def test_variations_of_conditions_at_their_edges(tissue_card: Card) -> None:
     found = [mutant.what for mutant in make_mutants(replace(tissue_card, rules=(rule,), suggestions=()))]
     assert "rule r: under_eighteen without no" in found
     assert not any("negated" in what or "part 1 dropped" in what for what in found)
+
+
+def test_what_a_suggestion_removes_is_mutated(tissue_card: Card) -> None:
+    found = {mutant.what: mutant for mutant in make_mutants(tissue_card)}
+    cases = read_cases(tissue_card)
+    for what in ("does not remove supportive_drug", "also removes pet_ct"):
+        mutant = found[f"suggestion remove-draft-orders: {what}"]
+        assert differs(mutant, tissue_card)
+        assert is_killed(mutant, cases)
+    assert not any("removes" in what and "liver-mri" in what for what in found)
+
+
+def test_the_order_of_suggestions_is_mutated(tissue_card: Card) -> None:
+    first, second = (
+        replace(tissue_card.suggestions[0], template=name, rules=("not-found",), when=All(()))
+        for name in ("liver-mri", "liver-biopsy-ct-guided")
+    )
+    card = replace(tissue_card, suggestions=(first, second))
+    swapped = [mutant for mutant in make_mutants(card) if "one place earlier" in mutant.what and "sugg" in mutant.what]
+    assert [mutant.what for mutant in swapped] == ["suggestion liver-biopsy-ct-guided one place earlier"]
+    assert differs(swapped[0], card)
+
+
+def test_a_table_too_large_is_refused_before_it_is_made(tissue_card: Card) -> None:
+    names = tuple(name for name, spec in all_facts().items() if len(spec.states) > 4)
+    rules = tuple(
+        Rule(f"{name}-{place}", Is(name, (state,)), True)
+        for name in names
+        for place, state in enumerate(all_facts()[name].states)
+    )
+    with pytest.raises(ContentError, match=r"md:\d+: its truth table has \d+ rows, 4000000 can be proved"):
+        TruthTable(names, replace(tissue_card, rules=rules))
+
+
+def test_content_in_place_of_ours_is_proved_before_it_is_served(damage: Damage) -> None:
+    cards = damage(CARD, "Both are listed below.", "Biopsy is Mandatory.")
+    with pytest.raises(ContentError, match=r"md:\d+: 'mandatory' may not stand in a card"):
+        load_content(cards)
+
+
+def test_shared_words_of_content_in_place_of_ours_are_looked_at(damage: Damage) -> None:
+    cards = damage(f"{FOLDER}/pathway.yaml", 'orders: "Orders', 'orders: "Mandatory orders')
+    with pytest.raises(ContentError, match=r"pathway.yaml:\d+: 'mandatory' may not stand in a card"):
+        load_content(cards)

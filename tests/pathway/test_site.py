@@ -152,6 +152,22 @@ SLIPS = [
     ("[settings]\ntissue_scope.a = 1", r":2: tissue_scope must be a text", "setting-a-table"),
     ("[settings]\nca19_9_high = 3", r":2: ca19_9_low \(150\) must not be above ca19_9_high \(3\)", "limits-crossed"),
     ("[settings]\nmri_window = 1\nmri_window = 2", r":3: not valid TOML", "key-twice"),
+    ("\n[cards]", r":2: names no directory", "cards-empty"),
+    ('[cards]\ndirectory = ""', r":2: names no directory", "cards-unnamed"),
+    ('[systems]\n"http://snomed.info/sct" = "https://x.example.org/x"', r":2: .* is no short name", "system-of-ours"),
+    ('[systems]\n"1.2.3" = "1.2.4"', r":2: '1.2.3' is no short name", "system-an-oid"),
+    (
+        '\n[codes."proc.livr_biopsy"]',
+        r":2: unknown value set 'proc.livr_biopsy'; known: proc.liver_biopsy",
+        "set-empty",
+    ),
+    ('[codes."proc.livr_biopsy"]\nsnomed = []', r":2: unknown value set 'proc.livr_biopsy'", "set-empty-list"),
+    (
+        '[orderables.liver-mri]\nsystem = "snomed"\ncode = "241622002"\ndisplay = "MRI, 85 % sensitive"',
+        r":1: '85 %' may not stand in a card",
+        "orderable-banned-figure",
+    ),
+    ("[settings]\n\nx = " + "[" * 9999 + "]" * 9999, r":3: is nested too deeply", "too-deep"),
     ("[systems]\na = 5", r":2: a must be a text", "system-a-number"),
     ('[systems]\na = "2.16.840.1.113883.19..5"', r":2: '2.16.840.1.113883.19..5' is not an OID", "oid-two-dots"),
     ('[systems]\na = "2.16.840.01.113883"', r":2: .*is not an OID", "oid-zero-first"),
@@ -300,6 +316,10 @@ def test_a_missing_file_a_directory_and_another_encoding_are_named(tmp_path: Pat
             id="twice-by-two-names-of-a-system",
         ),
         pytest.param('[systems]\nx = "1.2.3"', "2: never used: no code and no orderable stands under 'x'", id="system"),
+        pytest.param('[codes."guidance.ct"]', "1: never used: no code stands here for guidance.ct", id="empty-set"),
+        pytest.param(
+            '[codes."guidance.ct"]\nsnomed = []', "2: never used: no code stands here for guidance.ct", id="empty-list"
+        ),
         pytest.param('[cards]\ndirectory = "."', "2: never used: {here} holds no card (*.md)", id="no-cards"),
     ],
 )
@@ -410,10 +430,10 @@ def test_a_card_of_a_site_without_cases_is_a_problem(example: Path, few: Path) -
 def test_two_cards_of_a_site_may_not_share_an_id_or_a_topic(example: Path) -> None:
     folder = example.parent / "site-example-cards"
     shutil.copy(folder / "riverbend-tumour-board.md", folder / "second.md")
-    problems = [line.partition("second.md: ")[2] for line in found(example)]
+    problems = [line.partition("second.md:")[2] for line in found(example)]
     assert problems == [
-        "the card id 'riverbend-tumour-board' is taken: give it another",
-        "the topic 'RiverbendTumourBoard' is taken: give it another",
+        "3: the card id 'riverbend-tumour-board' is taken: give it another",
+        "4: the topic 'RiverbendTumourBoard' is taken: give it another",
     ]
 
 
@@ -426,7 +446,7 @@ def test_a_rank_before_an_unknown_card_is_refused(example: Path) -> None:
 
 def test_a_source_of_ours_is_not_replaced(example: Path) -> None:
     card_text(example, "riverbend-tumour-board-times:", "nice-ng85:", "sources.yaml")
-    with pytest.raises(ContentError, match=r"sources.yaml: the source 'nice-ng85' is taken"):
+    with pytest.raises(ContentError, match=r"sources.yaml:2: the source 'nice-ng85' is taken"):
         load(example)
 
 
@@ -548,3 +568,60 @@ def test_the_intent_of_the_shipped_settings_counts_without_a_site(damage: Callab
         "pancreatic-liver-metastases/settings.yaml", 'suggested_order_intent: "order"', 'suggested_order_intent: "plan"'
     )
     assert {template.resource({})["intent"] for template in load_content(cards).templates.values()} == {"plan"}
+
+
+# ---- What does not pass the proof does not start
+
+UNPROVED = [
+    ('["no", "unknown:*"]', '"unknown:*"', r"board\.md:14: no rule holds when .*prior_systemic_therapy is no", "a-gap"),
+    ("First systemic therapy: l", "{{ nosuch.date }} L", r"board\.md:17: a summary takes .date", "a-summary-word"),
+    ("First systemic therapy: l", "{{ L", r"board\.md:17: a placeholder is written", "stray-braces"),
+    ("patient for the", "patient" + "x" * 150, r"board\.md:17: the summary can reach", "long"),
+    ("Clinical judgement applies.", "", r"board\.md:\d+: the body must end with", "no-closing-sentence"),
+    ("{{ status }}", "", r"board\.md:\d+: the body lacks {{ status }}", "no-status"),
+    ('owner: "River', 'owner: "85 % River', r"board\.md:8: '85 %' may not stand", "a-banned-figure"),
+    ('owner: "', 'reviewed_by: "Mandatory"\nowner: "', r"board\.md:8: 'mandatory' may not", "a-banned-reviewer"),
+    (
+        '["systemic_anticancer_drug"]',
+        '["systemic_drgu"]',
+        r"board\.md:10: unknown order kind 'systemic_drgu'",
+        "a-kind",
+    ),
+    ('id: "first-line"', 'id: "resectability"', r"board\.md:17: the rule 'resectability' has the name of a fact", "id"),
+    ('title: "', 'title: "a\\n', r"board\.md:5: title: .* is not one line of text", "a-title-of-two-lines"),
+    ('title: "', 'title: "\\u202e', r"board\.md:5: title: .* is not one line of text", "a-title-that-runs-back"),
+    ('topic: "RiverbendTumourBoard"', 'topic: "Riverbend\\n"', r"board\.md:4: topic: ", "a-topic-with-a-line-end"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [case[:3] for case in UNPROVED], ids=[case[3] for case in UNPROVED])
+def test_a_card_of_a_site_that_fails_the_proof_stops_the_start(example: Path, old: str, new: str, message: str) -> None:
+    card_text(example, old, new)
+    with pytest.raises(ContentError, match=message):
+        load(example)
+
+
+def test_a_card_of_a_site_without_cases_or_with_wrong_ones_stops_the_start(example: Path) -> None:
+    cases = example.parent / "site-example-cards" / "riverbend-tumour-board.cases.yaml"
+    text = cases.read_text(encoding="utf-8")
+    cases.write_text(text.replace('expect: "later-line"', 'expect: "first-line"', 1), encoding="utf-8")
+    with pytest.raises(ContentError, match=r"cases\.yaml:\d+: later line: expected first-line, got later-line"):
+        load(example)
+    cases.unlink()
+    with pytest.raises(ContentError, match=r"cases\.yaml: cannot be read"):
+        load(example)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('url: "https://', 'url: "https://x) <img> ', r"sources.yaml:2: the url of .* no link may hold"),
+        ('url: "https://', 'url: "https://x\\n', r"sources.yaml:2: the url of .* no link may hold"),
+        ('label: "', 'label: "a\\nb', r"sources.yaml:2: label and claim .* one line each"),
+        ('label: "', 'label: "93 % ', r"sources.yaml:2: '93 %' may not stand in a card"),
+    ],
+)
+def test_a_source_of_a_site_is_a_plain_link(example: Path, old: str, new: str, message: str) -> None:
+    card_text(example, old, new, "sources.yaml")
+    with pytest.raises(ContentError, match=message):
+        load(example)

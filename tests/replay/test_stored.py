@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from cds_service.content_files import find_cards
 from cds_service.errors import ContentError
+from cds_service.pathway.content import load_content
 from cds_service.replay.stored import load_call, load_patient, load_stored
 
 SOUND = "order: gemcitabine\nnow: '2026-03-02T09:00:00Z'\n"
@@ -139,3 +142,12 @@ def test_a_folder_without_fixtures_is_refused(tmp_path: Path) -> None:
 
 def _case(root: Path, text: str) -> None:
     (_patient(root) / "case.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_story_with_another_intent_has_templates_with_it(small: Path) -> None:
+    """A site's setting changes in replay all that it changes when content is loaded."""
+    shipped = load_content(find_cards())
+    call = replace(load_stored(small)[0], settings={"suggested_order_intent": "plan"})
+    content = call.content(shipped)
+    assert {template.resource({})["intent"] for template in content.templates.values()} == {"plan"}
+    assert content.settings.suggested_order_intent == "plan"
