@@ -135,11 +135,9 @@ def _replaces(new: _Version, old: _Version) -> bool:
     if "id" in shared:
         later = _is_later(new, old, (new.number, new.place), (old.number, old.place))
         return new.status == "void" or (old.status != "void" and later)
-    if new.status == "void":
-        return False
-    if new.replaced & old.keys:
+    if new.replaced & old.keys and new.status != "void":
         return not old.replaced & new.keys
-    if "identifier" not in shared and not {"specimen", "basedOn"} <= shared:
+    if new.status == "void" or ("identifier" not in shared and not {"specimen", "basedOn"} <= shared):
         return False
     if old.status == "pending":
         return new.status == "final"

@@ -249,3 +249,8 @@ def test_reliable_categories_let_pathology_stand_in_for_reports() -> None:
 )
 def test_malformed_items_never_raise(junk: Json) -> None:
     assert fact_of(junk, drafts=[*FOLFIRINOX, {"resourceType": "MedicationRequest"}]).value in {"no", "unknown"}
+
+
+def test_a_regimen_that_fits_is_no_answer_while_a_report_may_be_missing() -> None:
+    searches = {"documents": Completeness.INCOMPLETE}
+    assert fact_of(of_liver(NET), drafts=CAPTEM, searches=searches).state == "unknown:not-searched"

@@ -743,3 +743,11 @@ def test_the_site_of_confirming_tissue_is_its_label() -> None:
     assert (fact.state, fact.label) == ("yes", "liver")
     fact = make_case(pancreatic_cancer(), pathology(PANCREAS_POSITIVE, date=days_ago(9))).fact("tissue_confirmation")
     assert (fact.state, fact.label) == ("yes", "pancreas")
+
+
+def test_a_withdrawn_report_replaces_nothing_but_itself() -> None:
+    """Another report of the same accession that was entered in error says nothing about this one."""
+    same = {"identifier": [{"system": "urn:lab", "value": "A1"}]}
+    kept = {**pathology(PLAIN, date=days_ago(9)), "id": "kept", **same}
+    withdrawn = {**pathology(PLAIN, date=days_ago(5)), "id": "void", "status": "entered-in-error", **same}
+    assert make_case(pancreatic_cancer(), kept, withdrawn).fact("tissue_confirmation").state == "yes"
