@@ -8,7 +8,7 @@ does not overturn an MRI, ultrasound overturns nothing, and an earlier negative 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cds_service.facts.case import Case, once
 from cds_service.facts.fact import (
@@ -32,6 +32,7 @@ from cds_service.facts.timeline import precedes_this_cancer
 from cds_service.fhir.shapes import read_when
 
 if TYPE_CHECKING:
+    from cds_service.facts.reports import Modality
     from cds_service.facts.spread import Origin
 
 _SEARCHES = ("conditions", "reports", "observations")
@@ -74,7 +75,8 @@ def liver_metastases(case: Case) -> Fact:
     finding, several lesions, and whether the metastases might be another cancer's.
     """
     items, origins = _collect(case)
-    standings = [_standing(item, items, case) for item in items]
+    scans = _scans_of(items)
+    standings = [_standing(item, scans, case) for item in items]
     missing = unfinished(case, _SEARCHES)
     for standing, (value, reason) in _ANSWERS.items():
         deciding = [item for item, found in zip(items, standings, strict=True) if found == standing]
@@ -85,20 +87,21 @@ def liver_metastases(case: Case) -> Fact:
                 "liver_metastases",
                 value,
                 reason,
-                _lines(items, standings, standing) + evidence_of(missing),
+                _lines(items, standings, standing, scans) + evidence_of(missing),
                 as_of=last.line.date,
                 quality=last.quality,
                 gaps=gaps_of(missing),
                 traits=_traits(imaged or deciding) | _origin_trait(value, origins, case),
             )
-    lines = _lines(items, standings, "") + evidence_of(missing)
+    lines = _lines(items, standings, "", scans) + evidence_of(missing)
     return Fact("liver_metastases", "unknown", NOT_SEARCHED if missing else NOT_FOUND, lines, gaps=gaps_of(missing))
 
 
 def definite_imaging(case: Case) -> tuple[LiverItem, ...]:
     """The imaging that shows definite metastases of this cancer, and that nothing has overturned since."""
     items, _ = _collect(case)
-    return tuple(item for item in items if item.is_imaging and _standing(item, items, case) == "definite")
+    scans = _scans_of(items)
+    return tuple(item for item in items if item.is_imaging and _standing(item, scans, case) == "definite")
 
 
 def _traits(items: Iterable[LiverItem]) -> frozenset[str]:
@@ -123,7 +126,9 @@ def weighed_items(case: Case) -> tuple[LiverItem, ...]:
 def _collect(case: Case) -> tuple[tuple[LiverItem, ...], frozenset[Origin]]:
     """Every item about the liver, and the primaries that the Conditions of today and the specimens name."""
     findings = tuple(finding for finding in pathology_findings(case) if finding.site == "liver")
-    sampled = [_of_pathology(finding, findings, case) for finding in findings]
+    silent = [finding.specimen_keys for finding in findings if finding.state == "non-diagnostic"]
+    denied: frozenset[str] = frozenset().union(*silent)
+    sampled = [_of_pathology(finding, denied, case) for finding in findings]
     imaging = list(liver_items(case))
     recorded: list[LiverItem] = []
     origins: set[Origin] = set()
@@ -140,8 +145,7 @@ def _collect(case: Case) -> tuple[tuple[LiverItem, ...], frozenset[Origin]]:
         last = max((item for item in recorded if item.level), key=lambda item: item.day)
         imaging = [_attributed(item, last) for item in imaging]
     items = [*sampled, *imaging, *recorded]
-    for benign in (item for item in sampled if item.level == "negative"):
-        items = _reclassified(items, benign)
+    items = _reclassified(items, [item for item in sampled if item.level == "negative"])
     for finding, item in zip(findings, sampled, strict=True):
         if item.level == "pathology" and finding.names_pancreas:
             origins.add("pancreas")
@@ -165,16 +169,17 @@ def _attributed(item: LiverItem, diagnosis: LiverItem) -> LiverItem:
     return _dropped(item, "attributed to another cancer") if covered else item
 
 
-def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding], case: Case) -> LiverItem:
+def _of_pathology(finding: PathologyFinding, denied: frozenset[str], case: Case) -> LiverItem:
     """A report on a specimen of the liver: malignant, hedged, a named benign lesion, or of no consequence here.
 
+    ``denied``: the specimens that a non-diagnostic report is about.
     A malignancy from before this cancer is taken as another's, unless it names the pancreas as its origin (as in F4).
     """
     aside = "a molecular report" if finding.molecular else "a blood sample" if finding.blood else ""
     levels: Mapping[str, Level] = {} if aside else {"confirmed": "pathology", "weak": "recorded"}
     why = {"confirmed": "malignant in a liver specimen", "weak": "points to malignancy without stating it firmly"}
     level = levels.get(finding.state, "negative" if finding.entity and not aside else "")
-    disputed = any(other.state == "non-diagnostic" and other.is_same_specimen(finding) for other in findings)
+    disputed = not denied.isdisjoint(finding.specimen_keys)
     if level == "pathology" and disputed:
         level = "disputed"
     is_older = level not in {"", "negative"} and not finding.names_pancreas and precedes_this_cancer(finding.date, case)
@@ -192,19 +197,23 @@ def _of_pathology(finding: PathologyFinding, findings: Iterable[PathologyFinding
     return LiverItem("" if is_older else level, finding.date, line, quality=finding.source)
 
 
-def _reclassified(items: Sequence[LiverItem], benign: LiverItem) -> list[LiverItem]:
-    """A named benign lesion explains what was seen up to then: all of it, or one of several lesions."""
-    seen = [item for item in items if item.level in _EXPLAINED and item.day <= benign.day]
-    several = any(item.multiple for item in seen)
+def _reclassified(items: Sequence[LiverItem], benign: Sequence[LiverItem]) -> list[LiverItem]:
+    """A named benign lesion explains what was seen up to then: all of it, or one of several lesions.
+
+    Several lesions were seen from the earliest report of more than one on: a benign biopsy before that explains all.
+    """
+    first_of_several = min((item.day for item in items if item.level in _EXPLAINED and item.multiple), default="9999")
+    alone = max((item.day for item in benign if item.day < first_of_several), default=None)
+    one_of_them = max((item.day for item in benign if item.day >= first_of_several), default=None)
     out: list[LiverItem] = []
     for item in items:
-        if item not in seen:
-            out.append(item)
-        elif not several:
+        if item.level in _EXPLAINED and alone is not None and item.day <= alone:
             out.append(_dropped(item, "explained by a benign biopsy"))
-        else:
+        elif item.level == "definite" and one_of_them is not None and item.day <= one_of_them:
             line = item.line._replace(why="one of several lesions was benign on biopsy")
-            out.append(item._replace(level="suspected", line=line) if item.level == "definite" else item)
+            out.append(item._replace(level="suspected", line=line))
+        else:
+            out.append(item)
     return out
 
 
@@ -212,19 +221,51 @@ def _dropped(item: LiverItem, why: str) -> LiverItem:
     return item._replace(level="", line=item.line._replace(why=why))
 
 
-def _standing(item: LiverItem, items: Iterable[LiverItem], case: Case) -> str:
+class _Scans(NamedTuple):
+    """What each item is weighed against: the newest clear CT and MRI, and the examinations that contradict themselves.
+
+    Made once for all items, so that a call with thousands of reports costs in proportion to their number.
+    """
+
+    newest_clear: tuple[LiverItem, ...]
+    contested: frozenset[tuple[Modality, str]]
+
+    def overturning(self, modality: Modality, day: str) -> LiverItem | None:
+        """The clear CT or MRI that overturns a finding of this kind and day; None if there is none."""
+        rank = _RANKS.get(modality, 0)
+        for other in self.newest_clear:
+            higher = _RANKS[other.modality] - rank
+            if (other.day > day and higher >= 0) or (other.day == day and higher > 0):
+                return other
+        return None
+
+
+def _scans_of(items: Sequence[LiverItem]) -> _Scans:
+    """The newest clear scans are ordered by weight, the weightiest first."""
+    clear = [item for item in items if item.level == "negative" and item.modality in _ADEQUATE]
+    newest: dict[Modality, LiverItem] = {}
+    for item in sorted(clear, key=lambda item: (item.day, item.line.reference)):
+        newest[item.modality] = item
+    weighed = sorted(newest.values(), key=lambda item: _RANKS[item.modality], reverse=True)
+    positive = {(item.modality, item.day) for item in items if item.level in _IMAGED}
+    return _Scans(tuple(weighed), frozenset(positive & {(item.modality, item.day) for item in clear}))
+
+
+def _standing(item: LiverItem, scans: _Scans, case: Case) -> str:
     """What an item amounts to beside the others: a key of ``_ANSWERS``, or "" if it does not count."""
     if item.level in {"", "pathology"}:
         return item.level
     if item.level == "disputed":
         return "contested"
+    examination = (item.modality, item.day)
+    overturned = scans.overturning(*examination) is not None
     if item.level == "negative":
-        if any(_contests(item, other) and not _overturning(other, items) for other in items):
+        if examination in scans.contested and not overturned:
             return "contested"
         return "negative" if item.modality in _ADEQUATE or not item.is_imaging else ""
-    if _overturning(item, items):
+    if overturned:
         return ""
-    if any(_contests(other, item) for other in items):
+    if item.level in _IMAGED and examination in scans.contested:
         return "contested"
     is_old = item.when is not None and item.when.is_older_than(case.settings.liver_suspected_window, case.now)
     if is_old and item.level in {"suspected", "indeterminate"}:
@@ -232,34 +273,12 @@ def _standing(item: LiverItem, items: Iterable[LiverItem], case: Case) -> str:
     return item.level
 
 
-def _overturning(item: LiverItem, items: Iterable[LiverItem]) -> LiverItem | None:
-    """The negative CT or MRI that overturns a positive item, of several the weightiest; None if there is none."""
-    rank = _RANKS.get(item.modality, 0)
-    found = []
-    for other in items:
-        if other.level == "negative" and other.modality in _ADEQUATE:
-            later, higher = other.day > item.day, _RANKS[other.modality] > rank
-            if (later and _RANKS[other.modality] >= rank) or (other.day == item.day and higher):
-                found.append(other)
-    return max(found, key=lambda other: (_RANKS[other.modality], other.day, other.line.reference), default=None)
-
-
-def _contests(negative: LiverItem, positive: LiverItem) -> bool:
-    """Whether two examinations of one kind and day contradict each other."""
-    return (
-        negative.level == "negative"
-        and negative.modality in _ADEQUATE
-        and positive.level in _IMAGED
-        and (negative.modality, negative.day) == (positive.modality, positive.day)
-    )
-
-
-def _lines(items: Sequence[LiverItem], standings: Sequence[str], decides: str) -> tuple[Evidence, ...]:
+def _lines(items: Sequence[LiverItem], standings: Sequence[str], decides: str, scans: _Scans) -> tuple[Evidence, ...]:
     """A line for each item, the deciding ones first, the newest first among equals."""
     lines: list[tuple[bool, str, Evidence]] = []
     for item, standing in zip(items, standings, strict=True):
         counted = bool(decides) and standing == decides
-        over = _overturning(item, items) if item.level in _EXPLAINED else None
+        over = scans.overturning(item.modality, item.day) if item.level in _EXPLAINED else None
         why = f"{item.line.why}; overturned by {over.line.reference}" if over else item.line.why
         lines.append((counted, item.day, item.line._replace(counted=counted, why=why)))
     return tuple(line for _, _, line in sorted(lines, key=lambda entry: entry[:2], reverse=True))

@@ -114,10 +114,10 @@ class PathologyFinding:
         """The date to show: of a corrected report when the correction was issued, else ``date`` (decision 4)."""
         return self.issued if self.issued is not None and is_correction(self.resource) else self.date
 
-    def is_same_specimen(self, other: PathologyFinding) -> bool:
-        """Whether both are about one specimen: a common Specimen or accession, or the same report (decision 4)."""
-        shared = self.same_as & other.same_as
-        return any(key.startswith(("id:", "identifier:", "specimen:")) for key in shared)
+    @property
+    def specimen_keys(self) -> frozenset[str]:
+        """What two findings about one specimen share: a Specimen or accession, or the same report (decision 4)."""
+        return frozenset(key for key in self.same_as if key.startswith(("id:", "identifier:", "specimen:")))
 
 
 @once

@@ -246,7 +246,7 @@ def _item(finding: PathologyFinding, standing: str, why: str) -> _Item:
         line,
         finding.site if standing == CONFIRMED and finding.site != "other" else finding.label,
         finding.source,
-        _specimen_keys(finding),
+        finding.specimen_keys,
         finding.state in _DENIALS,
     )
 
@@ -255,9 +255,8 @@ def _because(item: _Item, why: str) -> _Item:
     return replace(item, line=item.line._replace(why=why))
 
 
-def _specimen_keys(finding: PathologyFinding) -> frozenset[str]:
-    """Keys that two items share only if they are about the same specimen or are one report (decision 4)."""
-    return frozenset(key for key in finding.same_as if key.startswith(("id:", "identifier:", "specimen:")))
+def _keys_of(items: Iterable[_Item]) -> frozenset[str]:
+    return frozenset().union(*(item.same_as for item in items))
 
 
 def _with_conflicts(items: list[_Item]) -> list[_Item]:
@@ -266,13 +265,9 @@ def _with_conflicts(items: list[_Item]) -> list[_Item]:
     A negative sample does not undo a proof from another sample, but no proof stands on weak evidence alone.
     """
     positive = [item for item in items if item.standing in (CONFIRMED, WEAK)]
-    contested = {
-        id(item)
-        for one in positive
-        for other in items
-        if other.denies and one.same_as & other.same_as
-        for item in (one, other)
-    }
+    denials = [item for item in items if item.denies]
+    disputed = _keys_of(positive) & _keys_of(denials)
+    contested = {id(item) for item in (*positive, *denials) if item.same_as & disputed}
     negative = [item for item in items if item.standing == NON_DIAGNOSTIC]
     if positive and negative and all(item.standing == WEAK for item in positive):
         contested |= {id(item) for item in (*positive, *negative)}

@@ -112,9 +112,24 @@ def versions(size: int, **shared: Any) -> bytes:
     return body([order("Whipple procedure", "m")], prefetch={"reports": marked})
 
 
+def biopsies_that_disagree(size: int) -> bytes:
+    """Liver biopsies that say yes and no of shared specimens, between scans of which each says something else."""
+    said = ("Liver, core biopsy: metastatic adenocarcinoma.", "Liver, core biopsy: bile duct hamartoma.", "No tissue.")
+    seen = ("Impression: Liver metastases.", "Impression: No focal liver lesion.")
+    reports: list[Json] = []
+    for number in range(size // 2):
+        day = f"20{10 + number % 16}-{1 + number % 12:02}-{1 + number % 28:02}"
+        biopsy = done("DiagnosticReport", f"b{number}", "Surgical pathology report", "ServiceRequest/none", day)
+        biopsy |= {"conclusion": said[number % 3], "specimen": [{"reference": f"Specimen/{number // 3}"}]}
+        scan = done("DiagnosticReport", f"s{number}", "MRI liver", "ServiceRequest/none", day)
+        reports += [biopsy, scan | {"conclusion": seen[number % 2]}]
+    return body([order("Whipple procedure", "m")], prefetch={"reports": reports})
+
+
 @pytest.mark.parametrize(
     "build",
     [
+        pytest.param(biopsies_that_disagree, id="biopsies-that-disagree"),
         pytest.param(scans_without_id, id="scans-without-id"),
         pytest.param(lambda size: versions(size, id="r"), id="one-id"),
         pytest.param(lambda size: versions(size, identifier=[{"value": "1"}]), id="one-accession"),
