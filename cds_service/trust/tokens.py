@@ -7,7 +7,6 @@ lifetime, and refuses an audience in a list of one or accepts one of many (relia
 from __future__ import annotations
 
 import base64
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -183,7 +182,7 @@ def _moment(value: object, missing: Refusal, shape: Refusal) -> float:
     """A NumericDate (RFC 7519): seconds of the epoch, perhaps with a fraction."""
     if value is None:
         raise TokenRefused(missing)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
         raise TokenRefused(shape)
     return float(value)
 

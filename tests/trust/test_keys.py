@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 
 from cds_service.trust.keys import LARGEST_KEY_SET, MOST_KEYS, KeysUnreadable, parse_keys
@@ -41,7 +41,9 @@ def test_keys_of_different_type_may_share_an_id() -> None:
 
 
 def test_private_members_are_not_kept() -> None:
-    whole = ECAlgorithm.to_jwk(private("ec-1"), as_dict=True)  # type: ignore[arg-type]
+    key_pair = private("ec-1")
+    assert isinstance(key_pair, EllipticCurvePrivateKey)
+    whole = ECAlgorithm.to_jwk(key_pair, as_dict=True)
     assert "d" in whole
     (key,) = parse_keys(as_set({**whole, "kid": "k"}))["k"]
     assert isinstance(key.public, EllipticCurvePublicKey)
