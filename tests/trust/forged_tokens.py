@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import string
 from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -30,6 +31,7 @@ from tests.trust.tokens_made import (
 )
 
 HERE = PUBLIC_URL + PATH
+LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
 
 def _cases() -> dict[str, tuple[str, Refusal]]:
@@ -38,6 +40,9 @@ def _cases() -> dict[str, tuple[str, Refusal]]:
     pem = private("rsa-1").public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     changed = signature[:-4] + ("AAAA" if signature[-4:] != "AAAA" else "BBBB")
     other = segment(claims(sub="somebody-else"))
+    # The same bytes, spelled with another last letter: its low bits are thrown away by a careless decoder.
+    padded = segment(json.dumps(header(x=1)).encode().ljust(202))
+    loose = padded[:-1] + LETTERS[LETTERS.index(padded[-1]) ^ 1]
 
     def keyed(algorithm: str, secret: bytes) -> str:
         signed = f"{segment(header(alg=algorithm, kid='rsa-1'))}.{segment(claims())}"
@@ -62,6 +67,7 @@ def _cases() -> dict[str, tuple[str, Refusal]]:
         "standard-base64": (f"{head}.{payload}.ab+/", Refusal.MALFORMED),
         "padded": (f"{head}.{payload}.{signature}==", Refusal.MALFORMED),
         "one-letter-too-many": (f"{head}A.{payload}.{signature}", Refusal.MALFORMED),
+        "bits-after-the-last-byte": (f"{loose}.{payload}.{signature}", Refusal.MALFORMED),
         "line-break-inside": (f"{head}.{payload[:9]}\t{payload[9:]}.{signature}", Refusal.MALFORMED),
         "two-tokens": (f"{good}, Bearer {good}", Refusal.MALFORMED),
         "letters-beyond-ascii": (f"{head}.{payload}.é", Refusal.MALFORMED),

@@ -18,7 +18,7 @@ from cds_service.trust.keys import KeysUnreadable
 from cds_service.trust.refusals import Refusal, TokenRefused
 from cds_service.trust.replay_guard import TokenIdsInMemory, TokenIdsUnavailable
 from cds_service.trust.tokens import LEEWAY, LONGEST_LIFETIME, REMEMBER_LONGER, endpoint
-from tests.trust.forged_tokens import FORGED
+from tests.trust.forged_tokens import FORGED, LETTERS
 from tests.trust.tokens_made import (
     CLINIC,
     HOSPITAL,
@@ -75,6 +75,14 @@ def test_no_refusal_tells_the_token() -> None:
             verifier().verify(authorization, PATH)
         assert str(caught.value) == "this call needs a valid token"
         assert caught.value.client in ("", HOSPITAL.name, CLINIC.name)
+
+
+def test_no_letter_of_a_token_can_be_changed() -> None:
+    checked, signed = verifier(token_ids=Untouched()), token()
+    for place, letter in enumerate(signed):
+        for other in ("A" if letter != "A" else "B", LETTERS[LETTERS.find(letter) ^ 1], "."):
+            with pytest.raises(TokenRefused):
+                checked.verify(bearer(signed[:place] + other + signed[place + (other != letter) :]), PATH)
 
 
 ACCEPTED = {
