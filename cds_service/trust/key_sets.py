@@ -107,10 +107,10 @@ class KeySet:
         now = self._clock()
         with self._lock:
             found = self._known(now).get(kid, ())
-            renew = self._begin(now) if not found or now - self._loaded_at >= RENEW_AFTER else None
-            done, wait = self._done, PATIENCE - (now - self._started_at)
-        if renew is not None:
-            self._run(renew)
+            is_due = (not found or now - self._loaded_at >= RENEW_AFTER) and self._begin(now)
+            number, done, wait = self._number, self._done, PATIENCE - (now - self._started_at)
+        if is_due:
+            self._start(number, done)
         if found:
             return found
         # Counted from the start of the attempt: a server that hangs holds calls for moments, not each one in turn.
@@ -130,22 +130,35 @@ class KeySet:
         """Begin the first fetch, so that the first call need not wait for it."""
         now = self._clock()
         with self._lock:
-            renew = self._begin(now)
-        if renew is not None:
-            self._run(renew)
+            is_due = self._begin(now)
+            number, done = self._number, self._done
+        if is_due:
+            self._start(number, done)
 
     def _known(self, now: float) -> Keys:
         return self._keys if now - self._loaded_at < STALE_AFTER else _NONE
 
-    def _begin(self, now: float) -> Callable[[], None] | None:
-        """The work of a renewal; None if the last one began a moment ago, or too many hang."""
+    def _begin(self, now: float) -> bool:
+        """Whether a renewal is to be started: not if the last one began a moment ago, or too many hang."""
         if now - self._started_at < COOL_DOWN or self._under_way >= _MOST_HANGING:
-            return None
+            return False
         self._started_at = now
         self._number += 1
         self._under_way += 1
         self._done = Event()
-        return partial(self._renew, self._number, self._done)
+        return True
+
+    def _start(self, number: int, done: Event) -> None:
+        try:
+            self._run(partial(self._renew, number, done))
+        except RuntimeError:
+            # No thread can be had at the moment: the next attempt comes in its time.
+            self._end(done)
+
+    def _end(self, done: Event) -> None:
+        with self._lock:
+            self._under_way -= 1
+        done.set()
 
     def _renew(self, number: int, done: Event) -> None:
         try:
@@ -159,9 +172,7 @@ class KeySet:
                 if number > self._applied:
                     self._keys, self._loaded_at, self._applied = keys, self._clock(), number
         finally:
-            with self._lock:
-                self._under_way -= 1
-            done.set()
+            self._end(done)
 
 
 def key_sets_of(registry: Registry, clock: Clock, report: Callable[[str, str], None]) -> Mapping[str, KeySet]:

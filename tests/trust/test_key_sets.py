@@ -177,6 +177,21 @@ def test_hanging_attempts_are_few_and_hold_no_call(clock: Clock) -> None:
     assert len(waiting) == 3
 
 
+def test_an_attempt_that_cannot_be_started_is_made_again(clock: Clock) -> None:
+    threads = iter([None] * 5)
+
+    def run(work: Callable[[], None]) -> None:
+        if next(threads, "there is one") is None:
+            raise RuntimeError("can't start new thread")
+        work()
+
+    keys = KeySet(lambda: key_set("ec-1"), clock, run)
+    for _ in range(5):
+        assert not keys.find("ec-1")
+        clock.now += COOL_DOWN
+    assert keys.find("ec-1")
+
+
 def test_calls_that_come_while_keys_are_fetched_wait_for_them(clock: Clock) -> None:
     """Sixteen calls at once find the key, by one fetch."""
     asked, together, begun = [], threading.Barrier(16), threading.Event()
