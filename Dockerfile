@@ -25,5 +25,5 @@ HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('CDS_PORT', 8080)}/healthz\", timeout=2).close()"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["cds-service"]
-# Off the loopback address the service starts only with --insecure (CDS_INSECURE=1) and CDS_UUID_KEY: see SECURITY.md.
+# Off the loopback address the service starts only with clients in a site file (CDS_SITE), or --insecure, and CDS_UUID_KEY.
 CMD ["serve", "--host", "0.0.0.0"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -10,15 +12,24 @@ from flask import Flask
 from cds_service.config import Config
 from cds_service.pathway.content import Content, load_content
 from cds_service.pathway.governance import check_reviews
+from cds_service.trust.key_sets import key_sets_of
+from cds_service.trust.replay_guard import TokenIds, TokenIdsInMemory
+from cds_service.trust.tokens import Verifier
 from cds_service.web.answers import install_errors
-from cds_service.web.call_log import call_logger, install_call_log
+from cds_service.web.call_log import call_logger, install_call_log, log_warning
 from cds_service.web.guards import install_guards
 from cds_service.web.services import install_endpoints
 
 
-def create_app(config: Config, content: Content | None = None, clock: Callable[[], datetime] | None = None) -> Flask:
+def create_app(
+    config: Config,
+    content: Content | None = None,
+    clock: Callable[[], datetime] | None = None,
+    verifier: Verifier | None = None,
+) -> Flask:
     """The WSGI application. ``content`` is loaded from ``config.cards`` if not given; ``clock`` gives aware UTC.
 
+    ``verifier`` tells who calls; built from the clients of the configuration if not given and tokens are needed.
     ContentError if a content file is wrong, or the review of an active card has expired.
     """
     app = Flask("cds_service", static_folder=None, template_folder=None)
@@ -30,11 +41,30 @@ def create_app(config: Config, content: Content | None = None, clock: Callable[[
     app.url_map.redirect_defaults = False
     log = call_logger(config.log_level)
     install_call_log(app, log)
-    install_guards(app, config)
+    if verifier is None and config.registry.needs_tokens:
+        verifier = build_verifier(config, clock or _now, log)
+    install_guards(app, config, verifier)
     install_errors(app, log)
     served = load_served(config, clock) if content is None else content
     install_endpoints(app, config, served, clock or _now)
     return app
+
+
+def build_verifier(
+    config: Config, clock: Callable[[], datetime], log: logging.Logger, token_ids: TokenIds | None = None
+) -> Verifier:
+    """The check of tokens against the clients of a configuration; the first fetch of their keys has begun.
+
+    Without ``token_ids`` used tokens are remembered by this process alone.
+    """
+
+    def report(client: str, problem: str) -> None:
+        log_warning(log, f"the keys of client {client} could not be renewed: {problem}")
+
+    key_sets = key_sets_of(config.registry, time.monotonic, report)
+    for key_set in key_sets.values():
+        key_set.warm_up()
+    return Verifier(config.registry, key_sets, token_ids or TokenIdsInMemory(), clock)
 
 
 def load_served(config: Config, clock: Callable[[], datetime] | None = None) -> Content:

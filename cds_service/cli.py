@@ -37,6 +37,7 @@ from cds_service.replay.reading_set import report as read_labelled_texts
 from cds_service.replay.remote import replay_remote
 from cds_service.replay.report import replay_in_process, rewrite_expectations
 from cds_service.replay.stored import load_stored, read_now
+from cds_service.trust.clients import read_registry
 from cds_service.web.server import serve as run_server
 
 _FOUND = 1
@@ -112,12 +113,12 @@ def main() -> None:
 @click.option("--host", help="Address to listen on (CDS_HOST, default 127.0.0.1).")
 @click.option("--port", help="Port to listen on (CDS_PORT, default 8080).")
 @click.option("--cards", help="Content directory in place of the shipped one (CDS_CARDS).")
-@click.option("--site", help="Site file: local codes, settings, orderables, cards (CDS_SITE).")
+@click.option("--site", help="Site file: clients, local codes, settings, orderables, cards (CDS_SITE).")
 @click.option("--max-body-bytes", help="Largest request body (CDS_MAX_BODY_BYTES, default 5000000).")
 @click.option("--max-draft-orders", help="Most draft orders of a call (CDS_MAX_DRAFT_ORDERS, default 1000).")
 @click.option("--cors-origins", help="Exact origins of browser clients, by comma (CDS_CORS_ORIGINS).")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to log (CDS_LOG_LEVEL, default info).")
-@click.option("--insecure", is_flag=True, help="Answer callers from elsewhere, without authentication (CDS_INSECURE).")
+@click.option("--insecure", is_flag=True, help="Answer callers from elsewhere without tokens (CDS_INSECURE).")
 @click.option("--json", "as_json", is_flag=True, help="Print the configuration as JSON and do not serve.")
 def serve(insecure: bool, as_json: bool, **options: str | None) -> None:
     """Serve CDS Hooks until stopped. Options overrule environment variables."""
@@ -146,8 +147,9 @@ def check(ctx: click.Context, mutants: bool, where: _Where, as_json: bool) -> No
     if site is not None and not site.is_file():
         raise ContentError(str(site), "is not a file: give the site file (TOML)")
     report = prove(directory, _now().date(), site)
-    found: dict[str, Any] = {"problems": list(report.problems), "notes": list(report.notes)}
-    lines = [*report.problems, *report.notes]
+    problems = [*report.problems, *_client_problems(site)]
+    found: dict[str, Any] = {"problems": problems, "notes": list(report.notes)}
+    lines = [*problems, *report.notes]
     survivors: tuple[str, ...] = ()
     if mutants and report.problems:
         lines.append("mutants not run: mend the problems first")
@@ -163,9 +165,19 @@ def check(ctx: click.Context, mutants: bool, where: _Where, as_json: bool) -> No
         lines += [f"survived: {survivor}" for survivor in survivors]
         counts = f"{tried.killed} killed, {tried.equivalent} equivalent, {len(survivors)} survived"
         lines.append(f"{tried.total} mutants: {counts}")
-    lines.append("1 problem" if len(report.problems) == 1 else f"{len(report.problems)} problems")
+    lines.append("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
     _print(found if as_json else "\n".join(lines))
-    ctx.exit(_FOUND if report.problems or survivors else 0)
+    ctx.exit(_FOUND if problems or survivors else 0)
+
+
+def _client_problems(site: Path | None) -> list[str]:
+    """What is wrong with the clients of a site file: the first slip, as at the start of the service."""
+    try:
+        if site is not None:
+            read_registry(site)
+    except ContentError as error:
+        return [str(error)]
+    return []
 
 
 @main.command()

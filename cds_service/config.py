@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from cds_service.content_files import find_cards
 from cds_service.errors import ConfigError
+from cds_service.loopback import is_loopback
+from cds_service.trust.clients import Registry, read_registry
 
 _DEVELOPMENT_KEY = b"development key of cds-service: not secret, for loopback only"
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
@@ -47,9 +48,10 @@ class Config:
 
     ``cards`` is the content directory, ``site`` the file with what a site adds to it and changes in it (None: nothing).
     ``max_draft_orders`` are the entries that the draft orders of one call may have.
-    ``cors_origins`` are exact origins of browser clients (none by default).
+    ``registry`` holds the clients that the site file names. ``cors_origins`` are exact origins of browser clients
+    beside theirs (none by default).
     ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
-    ``insecure`` lifts the rule that callers without authentication must be on this machine.
+    ``insecure`` lifts the rule that callers without authentication must be on this machine; no token is spared by it.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +64,7 @@ class Config:
     log_level: str = "info"
     site: Path | None = None
     max_draft_orders: int = 1_000
+    registry: Registry = field(default_factory=Registry)
 
     @property
     def has_own_key(self) -> bool:
@@ -70,16 +73,31 @@ class Config:
 
     @property
     def answers_loopback_only(self) -> bool:
-        """Decision 9: no clients can be configured in this release, so only this machine is answered."""
-        return not self.insecure
+        """Decision 9: calls without a token are answered on this machine alone, and all calls while developing."""
+        return not self.insecure and (self.registry.development or not self.registry.needs_tokens)
+
+    @property
+    def development(self) -> bool:
+        """Whether FHIR servers on this machine may be read over http: as configured, or for want of clients."""
+        return self.registry.development or (
+            not self.registry.clients and not self.insecure and is_loopback(self.host)
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What an operator should hear at the start."""
-        found = []
+        registry, found = self.registry, []
         if not self.has_own_key:
             found.append("CDS_UUID_KEY is not set: card uuids use a development key that everybody knows")
-        if self.insecure:
+        if not registry.clients and not self.insecure:
+            found.append("CDS_SITE names no clients: only callers on this machine are answered, for development")
+        if registry.open_client is not None:
+            found.append(f"CDS_SITE: client {registry.open_client.name} has no issuer: its calls carry no token")
+        if registry.development:
+            found.append("CDS_SITE sets development = true: only callers on this machine are answered, http is allowed")
+        if registry.demo:
+            found.append("CDS_SITE sets demo = true: anybody can sign calls as the public sandbox")
+        if self.insecure and not registry.needs_tokens:
             found.append("CDS_INSECURE is set: anybody who reaches this port is answered, without authentication")
         return tuple(found)
 
@@ -99,17 +117,6 @@ class Config:
         }
 
 
-@lru_cache(maxsize=256)
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address (without port or brackets) means this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | None = None) -> Config:
     """The configuration from environment variables, overruled by ``given`` (same names; None = not given).
 
@@ -123,23 +130,40 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
     text = {key: chosen.get(key, environ.get(key, default)).strip() for key, default in DEFAULTS.items()}
     host = _address(text["CDS_HOST"])
     insecure = _flag("CDS_INSECURE", text["CDS_INSECURE"])
-    if not is_loopback(host) and not insecure:
-        raise ConfigError(
-            f"CDS_HOST is {host}, not a loopback address: this release has no client authentication, so listening "
-            "elsewhere needs --insecure (CDS_INSECURE=1) and a proxy that authenticates"
-        )
-    return Config(
+    site = _site(text["CDS_SITE"])
+    registry = read_registry(site) if site is not None else Registry()
+    _check_exposure(host, insecure, registry)
+    cors_origins = _origins(text["CDS_CORS_ORIGINS"])
+    if cors_origins and registry.needs_tokens:
+        raise ConfigError("CDS_CORS_ORIGINS belongs to no client: list the origins as cors_origins of their client")
+    config = Config(
         host=host,
         port=_number("CDS_PORT", text["CDS_PORT"], 1, _LARGEST_PORT),
         cards=_cards(text["CDS_CARDS"]),
         max_body_bytes=_number("CDS_MAX_BODY_BYTES", text["CDS_MAX_BODY_BYTES"], _SMALLEST_BODY, _LARGEST_BODY),
-        cors_origins=_origins(text["CDS_CORS_ORIGINS"]),
-        uuid_key=_uuid_key(text["CDS_UUID_KEY"], insecure),
+        cors_origins=cors_origins,
         insecure=insecure,
         log_level=_log_level(text["CDS_LOG_LEVEL"]),
-        site=_site(text["CDS_SITE"]),
+        site=site,
         max_draft_orders=_number("CDS_MAX_DRAFT_ORDERS", text["CDS_MAX_DRAFT_ORDERS"], 1, _MOST_DRAFTS),
+        registry=registry,
     )
+    return replace(config, uuid_key=_uuid_key(text["CDS_UUID_KEY"], is_required=not config.answers_loopback_only))
+
+
+def _check_exposure(host: str, insecure: bool, registry: Registry) -> None:
+    """ConfigError if the address to listen on lets in more than the clients allow."""
+    if is_loopback(host):
+        return
+    if registry.development:
+        raise ConfigError(
+            f"CDS_HOST is {host}, not a loopback address, but the site file sets development = true: set it to false"
+        )
+    if not registry.needs_tokens and not insecure:
+        raise ConfigError(
+            f"CDS_HOST is {host}, not a loopback address, but the site file (CDS_SITE) names no client with an issuer: "
+            "listening elsewhere then needs --insecure (CDS_INSECURE=1) and a proxy that authenticates"
+        )
 
 
 def _flag(key: str, text: str) -> bool:
@@ -190,8 +214,8 @@ def _address(text: str) -> str:
         raise ConfigError("CDS_HOST must be the IP address to listen on, such as 127.0.0.1") from None
 
 
-def _uuid_key(text: str, insecure: bool) -> bytes:
-    if not text and not insecure:
+def _uuid_key(text: str, is_required: bool) -> bytes:
+    if not text and not is_required:
         return _DEVELOPMENT_KEY
     if len(text) < _SHORTEST_KEY:
         raise ConfigError(f"CDS_UUID_KEY must be a secret of at least {_SHORTEST_KEY} characters, equal on all workers")

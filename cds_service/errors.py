@@ -3,6 +3,7 @@
     CdsError
     +-- CallError            what the client sent
     |   +-- MalformedCall        400  not JSON, wrong types, wrong hook
+    |   +-- NotAuthenticated     401  no valid token, whatever is wrong with it
     |   +-- UnknownService       404  no service with that id
     |   +-- NotFromHere          403  a caller that this installation does not answer
     |   +-- DataUnavailable      412  required data neither sent nor readable
@@ -34,6 +35,16 @@ class CallError(CdsError):
 
 class MalformedCall(CallError):
     """The body is not a CDS Hooks call (conformance REQ-02 to REQ-11)."""
+
+
+class NotAuthenticated(CallError):
+    """No valid token. The caller is told nothing else: the reason is for the log (decision 34)."""
+
+    status = 401
+    issue_code = "login"
+
+    def __init__(self) -> None:
+        super().__init__("this call needs a valid token")
 
 
 class UnknownService(CallError):

@@ -18,9 +18,11 @@ from typing import Any
 from cds_service.content_files import read_bytes
 from cds_service.errors import ContentError
 from cds_service.facts.terminology import OID, LocalCode
-from cds_service.pathway.toml_file import Step, TomlFile, read_toml
+from cds_service.toml_file import Step, TomlFile, read_toml
 
 _MEMBERS = ("name", "settings", "systems", "codes", "orderables", "cards")
+_READ_ELSEWHERE = ("public_url", "development", "demo", "clients")
+"""Who may call stands in the same file and is read by ``trust/clients.py``; a test compares the two lists."""
 _ORDERABLE = ("system", "code", "display", "keep_ours")
 _CARDS = ("directory", "before")
 _OID = re.compile(r"(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]*))(?:\.(?:0|[1-9][0-9]*))+")
@@ -108,7 +110,7 @@ class _Reader:
     def read(self) -> Site:
         """The whole file."""
         node, where = self._file.values, self._file.where
-        self._only(node, _MEMBERS)
+        self._only(node, _MEMBERS + _READ_ELSEWHERE)
         named = self._table(node, "systems")
         own = {key: self._uri(self._text(named, key, "systems"), where("systems", key)) for key in named}
         for key in own:

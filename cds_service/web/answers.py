@@ -48,7 +48,10 @@ def install_errors(app: Flask, log: logging.Logger) -> None:
 
     def refused(error: CallError) -> Response:
         g.problem = type(error).__name__
-        return outcome_answer(error.status, error.issue_code, str(error))
+        answer = outcome_answer(error.status, error.issue_code, str(error))
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
 
     def by_protocol(error: HTTPException) -> Response:
         status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR

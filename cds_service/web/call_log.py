@@ -16,6 +16,7 @@ from pathlib import Path
 from flask import Flask, Response, g, request
 
 from cds_service.pathway.decision import Decision
+from cds_service.trust.clients import Client
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
@@ -57,7 +58,7 @@ def install_call_log(app: Flask, log: logging.Logger) -> None:
 
 
 def _describe(answer: Response) -> dict[str, object]:
-    """The fields of one line. ``service``, ``problem`` and everything under ``decision`` are names of ours."""
+    """The fields of one line. Every text in it is a name of ours: of code, content or site file."""
     fields: dict[str, object] = {
         "event": "call",
         "service": g.get("service_id", ""),
@@ -72,6 +73,12 @@ def _describe(answer: Response) -> dict[str, object]:
         fields["silences"] = [f"{found.topic}:{found.silence}" for found in decision.outcomes if not found.is_shown]
         if decision.silence:
             fields["silences"] = [decision.silence]
+    client: Client | None = g.get("client")
+    if client is not None:
+        fields["client"] = client.name
+    if "refusal" in g:
+        # The name is ours; that the call comes from that client is only what its token says.
+        fields |= {"refusal": g.refusal.value, "claimed_client": g.claimed_client}
     if "problem" in g:
         fields["problem"] = g.problem
     return fields

@@ -1,14 +1,24 @@
-"""What stands before and after every call: who may ask, CORS, security headers."""
+"""What stands before and after every call: who may ask, CORS, security headers.
+
+The client that calls is ``g.client`` from then on: none where no clients are configured.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.datastructures import Headers
 
-from cds_service.config import Config, is_loopback
+from cds_service.config import Config
 from cds_service.errors import NotFromHere
+from cds_service.loopback import is_loopback
+from cds_service.trust.clients import Client
+from cds_service.trust.refusals import TokenRefused
+from cds_service.trust.tokens import Verifier
+
+NEEDS_NO_TOKEN = frozenset({"/healthz", "/readyz"})
+"""Probes. Every other path needs a token where clients are configured, whether something is served there or not."""
 
 _SECURITY_HEADERS = (
     ("Cache-Control", "no-store"),
@@ -18,21 +28,42 @@ _SECURITY_HEADERS = (
 )
 
 
-def install_guards(app: Flask, config: Config) -> None:
-    """Hook the guards into the app; they hold for every path and every status."""
+def install_guards(app: Flask, config: Config, verifier: Verifier | None) -> None:
+    """Hook the guards into the app; they hold for every path and every status.
+
+    ``verifier`` checks tokens; None: the clients of the configuration send none.
+    """
+    offered = (*config.cors_origins, *config.registry.cors_origins)
 
     def admit() -> None:
         if config.answers_loopback_only:
             refuse_strangers(request.environ)
+        if verifier is None:
+            g.client = config.registry.open_client
+        elif request.method != "OPTIONS" and request.path not in NEEDS_NO_TOKEN:
+            g.client = identify(verifier)
 
     def finish(answer: Response) -> Response:
         answer.headers.extend(_SECURITY_HEADERS)
-        if config.cors_origins:
-            add_cors(answer.headers, config.cors_origins, request.headers.get("Origin", ""))
+        if offered:
+            client: Client | None = g.get("client")
+            # Before a client is known (a preflight, a refusal) the origins of all clients are allowed.
+            allowed = offered if client is None else (*config.cors_origins, *client.cors_origins)
+            add_cors(answer.headers, allowed, request.headers.get("Origin", ""))
         return answer
 
     app.before_request(admit)
     app.after_request(finish)
+
+
+def identify(verifier: Verifier) -> Client:
+    """The client whose token the request bears. Why one is refused is left for log and metric, never for the answer."""
+    try:
+        return verifier.verify(request.headers.get("Authorization", ""), request.path)
+    except TokenRefused as refused:
+        g.refusal = refused.refusal
+        g.claimed_client = refused.client
+        raise
 
 
 def refuse_strangers(environ: Mapping[str, object]) -> None:

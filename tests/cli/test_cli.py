@@ -178,6 +178,17 @@ def test_check_says_what_is_unknown_shadowed_or_never_used(tmp_path: Path) -> No
     assert "3 problems" in result.stdout
 
 
+def test_check_says_what_is_wrong_with_the_clients(tmp_path: Path) -> None:
+    client = '[[clients]]\nname = "hospital"\nissuer = "https://ehr.example.org"\njwks_url = "https://ehr.example.org/k"\n'
+    path = _site(tmp_path, client)
+    result = run(["check", "--site", path])
+    assert result.exit_code == 1
+    assert f"{path}:3: public_url is missing" in result.stdout
+    assert "1 problem" in result.stdout
+    assert run(["check", "--site", _site(tmp_path, f'public_url = "https://cds.example.org"\n{client}')]).exit_code == 0
+    assert_one_line_refusal(run(["serve", "--site", _site(tmp_path, client)]), f"{path}:3: public_url is missing")
+
+
 @pytest.mark.parametrize("command", [["check"], ["explain", CALL], ["replay", str(FIXTURES)], ["serve"]])
 def test_a_site_file_that_is_missing_is_named(command: list[str], tmp_path: Path) -> None:
     for path in (tmp_path / "none.toml", tmp_path):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cds_service.config import DEFAULTS, Config, is_loopback, read_config
+from cds_service.config import DEFAULTS, Config, read_config
 from cds_service.content_files import find_cards
-from cds_service.errors import ConfigError
+from cds_service.errors import ConfigError, ContentError
+from cds_service.loopback import is_loopback
 
 KEY = "0123456789abcdef"
 SITE = Path(__file__).resolve().parents[2] / "docs" / "site-example.toml"
@@ -134,14 +135,100 @@ def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("environ", "warned"),
     [
-        pytest.param({}, ["CDS_UUID_KEY"], id="defaults"),
-        pytest.param({"CDS_UUID_KEY": KEY}, [], id="key"),
+        pytest.param({}, ["CDS_UUID_KEY", "CDS_SITE"], id="defaults"),
+        pytest.param({"CDS_UUID_KEY": KEY}, ["CDS_SITE"], id="key"),
         pytest.param(ELSEWHERE, ["CDS_INSECURE"], id="elsewhere"),
         pytest.param({"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY}, ["CDS_INSECURE"], id="insecure-loopback"),
     ],
 )
 def test_what_the_operator_hears(environ: dict[str, str], warned: list[str]) -> None:
     assert [text.split(" ", 1)[0] for text in read_config(environ).warnings] == warned
+
+
+ISSUED = """
+public_url = "https://cds.example.org"
+[[clients]]
+name = "hospital"
+issuer = "https://ehr.example.org"
+jwks_url = "https://ehr.example.org/jwks"
+"""
+OPEN = '[[clients]]\nname = "workbench"\ncors_origins = ["https://pages.example.org"]\n'
+DEVELOPMENT = "development = true\n"
+BEHIND_TLS = {"CDS_HOST": "0.0.0.0", "CDS_UUID_KEY": KEY}
+
+
+def at_site(tmp_path: Path, text: str, **environ: str) -> Config:
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    return read_config({"CDS_SITE": str(path), **environ})
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "loopback_only", "development"),
+    [
+        pytest.param("", {}, True, True, id="no-clients"),
+        pytest.param("", {"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY}, False, False, id="no-clients-insecure"),
+        pytest.param("", ELSEWHERE, False, False, id="no-clients-elsewhere"),
+        pytest.param(OPEN, {}, True, False, id="open"),
+        pytest.param(OPEN, ELSEWHERE, False, False, id="open-elsewhere"),
+        pytest.param(DEVELOPMENT + OPEN, {}, True, True, id="open-development"),
+        pytest.param(ISSUED, {"CDS_UUID_KEY": KEY}, False, False, id="issuer-here"),
+        pytest.param(ISSUED, BEHIND_TLS, False, False, id="issuer-elsewhere"),
+        pytest.param(DEVELOPMENT + ISSUED, {}, True, True, id="issuer-development"),
+    ],
+)
+def test_who_is_answered(
+    tmp_path: Path, text: str, environ: dict[str, str], loopback_only: bool, development: bool
+) -> None:
+    config = at_site(tmp_path, text, **environ)
+    assert (config.answers_loopback_only, config.development) == (loopback_only, development)
+    assert read_config(config.as_environ()) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "says"),
+    [
+        pytest.param("", BEHIND_TLS, "names no client with an issuer: .* --insecure", id="no-clients-elsewhere"),
+        pytest.param(OPEN, BEHIND_TLS, "names no client with an issuer: .* --insecure", id="open-elsewhere"),
+        pytest.param(DEVELOPMENT + ISSUED, BEHIND_TLS, "development = true: set it to false", id="development"),
+        pytest.param(DEVELOPMENT + OPEN, ELSEWHERE, "development = true: set it", id="development-insecure"),
+        pytest.param(ISSUED, {}, "CDS_UUID_KEY must be a secret", id="issuer-without-uuid-key"),
+        pytest.param(
+            ISSUED,
+            {**BEHIND_TLS, "CDS_CORS_ORIGINS": "https://a.example"},
+            "CDS_CORS_ORIGINS belongs to no client",
+            id="origins-of-nobody",
+        ),
+    ],
+)
+def test_what_clients_rule_out(tmp_path: Path, text: str, environ: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        at_site(tmp_path, text, **environ)
+
+
+def test_a_slip_in_the_clients_stops_the_start_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match=r"site\.toml:2: name must be a text"):
+        at_site(tmp_path, "[[clients]]\nname = 1\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("", "names no clients: only callers on this machine", id="no-clients"),
+        pytest.param(OPEN, "client workbench has no issuer", id="open"),
+        pytest.param(DEVELOPMENT + ISSUED, "development = true: only callers on this machine", id="development"),
+        pytest.param("demo = true\n" + ISSUED, "demo = true: anybody can sign", id="demo"),
+    ],
+)
+def test_what_the_operator_hears_of_clients(tmp_path: Path, text: str, says: str) -> None:
+    (warning,) = at_site(tmp_path, text, CDS_UUID_KEY=KEY).warnings
+    assert warning.startswith("CDS_SITE")
+    assert says in warning
+
+
+def test_with_issuers_there_is_nothing_to_warn_of(tmp_path: Path) -> None:
+    assert at_site(tmp_path, ISSUED, **BEHIND_TLS).warnings == ()
+    assert at_site(tmp_path, ISSUED, **BEHIND_TLS, CDS_INSECURE="1").warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cds_service.errors import ContentError
-from cds_service.pathway.toml_file import read_toml
+from cds_service.toml_file import read_toml
 
 EVERY_SHAPE = r"""# comment = 1
 name = "x" # [a]
