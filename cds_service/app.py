@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from flask import Flask
 
 from cds_service.config import Config
+from cds_service.fhir.addresses import allow_servers
+from cds_service.fhir.budget import Limits
+from cds_service.fhir.server import FhirServers
 from cds_service.pathway.content import Content, load_content
 from cds_service.pathway.governance import check_reviews
 from cds_service.web.answers import install_errors
 from cds_service.web.call_log import call_logger, install_call_log
 from cds_service.web.guards import install_guards
-from cds_service.web.services import install_endpoints
+from cds_service.web.services import Reach, install_endpoints
 
 
-def create_app(config: Config, content: Content | None = None, clock: Callable[[], datetime] | None = None) -> Flask:
+def create_app(
+    config: Config,
+    content: Content | None = None,
+    clock: Callable[[], datetime] | None = None,
+    timer: Callable[[], float] = time.monotonic,
+) -> Flask:
     """The WSGI application. ``content`` is loaded from ``config.cards`` if not given; ``clock`` gives aware UTC.
 
+    ``timer`` gives seconds for the deadline of what is fetched.
     ContentError if a content file is wrong, or the review of an active card has expired.
     """
     app = Flask("cds_service", static_folder=None, template_folder=None)
@@ -33,7 +43,9 @@ def create_app(config: Config, content: Content | None = None, clock: Callable[[
     install_guards(app, config)
     install_errors(app, log)
     served = load_served(config, clock) if content is None else content
-    install_endpoints(app, config, served, clock or _now)
+    allowed = allow_servers(config.fhir_servers, development=config.answers_loopback_only)
+    reach = Reach(allowed, FhirServers(Limits(seconds=config.fetch_ms / 1000), timer))
+    install_endpoints(app, config, served, clock or _now, reach)
     return app
 
 

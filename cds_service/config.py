@@ -19,6 +19,9 @@ _SHORTEST_KEY = 16
 _LARGEST_PORT = 65_535
 _SMALLEST_BODY = 1_000
 _LARGEST_BODY = 100_000_000
+_SHORTEST_FETCH = 10
+_LONGEST_FETCH = 10_000
+_LOCAL_SERVER = re.compile(r"http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[1-9][0-9]{0,4})?(?:/[A-Za-z0-9._~-]+)*/?")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -31,6 +34,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "CDS_SITE": "",
         "CDS_MAX_BODY_BYTES": "5000000",
         "CDS_CORS_ORIGINS": "",
+        "CDS_FHIR_SERVERS": "",
+        "CDS_FETCH_MS": "450",
         "CDS_UUID_KEY": "",
         "CDS_INSECURE": "",
         "CDS_LOG_LEVEL": "info",
@@ -46,6 +51,8 @@ class Config:
     ``cards`` is the content directory, ``site`` the file with what a site adds to it and changes in it (None: nothing).
     ``cors_origins`` are exact origins of browser clients (none by default).
     ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
+    ``fhir_servers`` are base URLs on this machine that a call may name as its FHIR server (decision 9), ``fetch_ms`` is
+    the one deadline of all that is read from it for a call.
     ``insecure`` lifts the rule that callers without authentication must be on this machine.
     """
 
@@ -58,6 +65,8 @@ class Config:
     insecure: bool = False
     log_level: str = "info"
     site: Path | None = None
+    fhir_servers: tuple[str, ...] = ()
+    fetch_ms: int = 450
 
     @property
     def has_own_key(self) -> bool:
@@ -88,6 +97,8 @@ class Config:
             "CDS_SITE": str(self.site or ""),
             "CDS_MAX_BODY_BYTES": str(self.max_body_bytes),
             "CDS_CORS_ORIGINS": ",".join(self.cors_origins),
+            "CDS_FHIR_SERVERS": ",".join(self.fhir_servers),
+            "CDS_FETCH_MS": str(self.fetch_ms),
             "CDS_UUID_KEY": self.uuid_key.decode() if self.has_own_key else "",
             "CDS_INSECURE": "1" if self.insecure else "",
             "CDS_LOG_LEVEL": self.log_level,
@@ -133,6 +144,8 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         insecure=insecure,
         log_level=_log_level(text["CDS_LOG_LEVEL"]),
         site=_site(text["CDS_SITE"]),
+        fhir_servers=_fhir_servers(text["CDS_FHIR_SERVERS"], insecure),
+        fetch_ms=_number("CDS_FETCH_MS", text["CDS_FETCH_MS"], _SHORTEST_FETCH, _LONGEST_FETCH),
     )
 
 
@@ -172,6 +185,18 @@ def _origins(text: str) -> tuple[str, ...]:
                 "https://sandbox.cds-hooks.org (no path, no *)"
             )
     return origins
+
+
+def _fhir_servers(text: str, insecure: bool) -> tuple[str, ...]:
+    servers = tuple(item.strip() for item in text.split(",") if item.strip())
+    if servers and insecure:
+        raise ConfigError("CDS_FHIR_SERVERS is for development on this machine: not together with CDS_INSECURE")
+    for server in servers:
+        if not _LOCAL_SERVER.fullmatch(server):
+            raise ConfigError(
+                f"CDS_FHIR_SERVERS holds {server!r}: list base URLs on this machine, such as http://127.0.0.1:8090/fhir"
+            )
+    return servers
 
 
 def _address(text: str) -> str:

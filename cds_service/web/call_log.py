@@ -57,7 +57,7 @@ def install_call_log(app: Flask, log: logging.Logger) -> None:
 
 
 def _describe(answer: Response) -> dict[str, object]:
-    """The fields of one line. ``service``, ``problem`` and everything under ``decision`` are names of ours."""
+    """The fields of one line. ``service``, ``problem``, ``fetches`` and all under ``decision`` are names of ours."""
     fields: dict[str, object] = {
         "event": "call",
         "service": g.get("service_id", ""),
@@ -72,6 +72,8 @@ def _describe(answer: Response) -> dict[str, object]:
         fields["silences"] = [f"{found.topic}:{found.silence}" for found in decision.outcomes if not found.is_shown]
         if decision.silence:
             fields["silences"] = [decision.silence]
+    if g.get("fetches"):
+        fields["fetches"] = g.fetches
     if "problem" in g:
         fields["problem"] = g.problem
     return fields

@@ -22,6 +22,7 @@ def test_defaults_are_safe() -> None:
     assert (config.cors_origins, config.insecure, config.log_level) == ((), False, "info")
     assert config.cards == find_cards()
     assert config.answers_loopback_only
+    assert (config.fhir_servers, config.fetch_ms) == ((), 450)
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
@@ -36,11 +37,12 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "CDS_UUID_KEY": KEY,
             "CDS_INSECURE": "yes",
             "CDS_LOG_LEVEL": "DEBUG",
+            "CDS_FETCH_MS": "700",
             "PATH": "/bin",
         }
     )
     origins = ("https://a.example", "http://localhost:8081")
-    assert config == Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE)
+    assert config == Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE, (), 700)
     assert not config.answers_loopback_only
 
 
@@ -76,6 +78,28 @@ def test_what_is_given_overrules_the_environment() -> None:
         pytest.param({"CDS_SITE": "/"}, "CDS_SITE is /, which is not a file", id="site-a-directory"),
         pytest.param({"CDS_INSECURE": "maybe"}, "CDS_INSECURE", id="flag"),
         pytest.param({"CDS_LOG_LEVEL": "loud"}, "CDS_LOG_LEVEL", id="level"),
+        pytest.param({"CDS_FETCH_MS": "0"}, "CDS_FETCH_MS", id="no-time"),
+        pytest.param({"CDS_FETCH_MS": "10001"}, "CDS_FETCH_MS", id="too-much-time"),
+        pytest.param(
+            {"CDS_FHIR_SERVERS": "http://127.0.0.1/fhir", "CDS_INSECURE": "1", "CDS_UUID_KEY": KEY},
+            "CDS_FHIR_SERVERS is for development",
+            id="servers-of-development-elsewhere",
+        ),
+        *(
+            pytest.param({"CDS_FHIR_SERVERS": server}, "CDS_FHIR_SERVERS", id=f"server-{server}")
+            for server in (
+                "*",
+                "127.0.0.1",
+                "https://ehr.example.org/fhir",
+                "https://127.0.0.1/fhir",
+                "http://127.1/fhir",
+                "http://10.0.0.1/fhir",
+                "http://user@127.0.0.1/fhir",
+                "http://127.0.0.1/fhir?x",
+                "http://127.0.0.1:0/fhir",
+                "http://127.0.0.1/fhir http://localhost/fhir",
+            )
+        ),
         *(
             pytest.param({"CDS_CORS_ORIGINS": origin}, "CDS_CORS_ORIGINS", id=f"origin-{origin}")
             for origin in (
@@ -117,8 +141,9 @@ def test_no_error_repeats_the_key() -> None:
         ELSEWHERE,
         {"CDS_CORS_ORIGINS": "https://a.example,https://b.example", "CDS_LOG_LEVEL": "warning", "CDS_PORT": "1"},
         {"CDS_SITE": str(SITE)},
+        {"CDS_FHIR_SERVERS": "http://127.0.0.1:8090/fhir, http://localhost, http://[::1]:1/r4/", "CDS_FETCH_MS": "10"},
     ],
-    ids=["defaults", "elsewhere", "others", "site"],
+    ids=["defaults", "elsewhere", "others", "site", "servers"],
 )
 def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
     config = read_config(environ)
