@@ -16,6 +16,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
+from typing import Any
 from urllib.parse import quote
 
 from cds_service.errors import MalformedCall
@@ -25,13 +26,14 @@ from cds_service.fhir.line import Line, Reply, Resolver, resolve
 from cds_service.fhir.lines import Lines
 from cds_service.fhir.outcome import FetchError, Outcome, outcome_of
 from cds_service.fhir.paging import Page, next_url, read_pages
-from cds_service.fhir.shapes import as_list, as_object
+from cds_service.fhir.shapes import as_list, as_object, reference_text, relative_reference
 from cds_service.fhir.source import Answer, Completeness
 from cds_service.fhir.token import AccessToken
 from cds_service.hooks.strict_json import parse_json
 
 _FIELD = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _BARE_PATIENT = re.compile(r"\b(patient|subject)=(\{\{\s*context\.patientId\s*\}\})")
+_PATIENT_ID = "context.patientId"
 _PATIENT_READ = re.compile(r"Patient/\{\{\s*context\.patientId\s*\}\}")
 _KEPT_AS_WRITTEN = "/?&=:,$*+%.~'()!@;"
 _TRANSIENT = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
@@ -52,6 +54,12 @@ def fill_template(template: str, values: Mapping[str, str]) -> str | None:
             return None
         text += quote(literal, safe=_KEPT_AS_WRITTEN) + quote(value, safe="")
     return text + quote(last, safe=_KEPT_AS_WRITTEN)
+
+
+def patient_of(entry: Any) -> str:
+    """``Patient/id`` that the resource of a Bundle entry names as its subject, or ""."""
+    resource = as_object(as_object(entry).get("resource"))
+    return relative_reference(reference_text(resource.get("subject") or resource.get("patient")))
 
 
 @dataclass
@@ -219,9 +227,14 @@ class ServerSource:
         except FetchError as error:
             if error.outcome not in _SAYS_NO and not again.has_match():
                 raise FetchError(Outcome.UNCONFIRMED) from None
-        if again.has_match():
-            search.pages = again.pages
-            self._lines.takes_bare_ids = False
+        if not again.has_match():
+            return
+        ours = f"Patient/{self._values[_PATIENT_ID]}"
+        if not any(patient_of(entry) == ours for page in again.pages for entry in as_list(page.get("entry"))):
+            # Not the other spelling found these, but a server that ignores what it does not take.
+            raise FetchError(Outcome.UNCONFIRMED)
+        search.pages = again.pages
+        self._lines.takes_bare_ids = False
 
     def _read(self, search: _Search, url: str) -> None:
         """All pages of a search from ``url`` on, as far as they may be followed."""

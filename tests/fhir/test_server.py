@@ -38,7 +38,7 @@ from cds_service.pathway.render import render_response
 from cds_service.record import build_record
 from cds_service.replay.stored import StoredCall, load_stored
 from tests.fhir.fault_server import Clock, FhirServer, Handler, bundle, outcome, send_bytes, send_json
-from tests.fhir.faults import FAULTS, FEW_SECONDS, ODDITIES
+from tests.fhir.faults import FAULTS, FEW_SECONDS, ODDITIES, STRANGER
 
 ROOT = Path(__file__).resolve().parents[2]
 CERTIFICATE = ROOT / "tests" / "fhir" / "certificate.pem"
@@ -355,6 +355,19 @@ def test_an_empty_answer_that_cannot_be_confirmed(status: int, completeness: Com
             send_json(request, bundle(()))
 
     assert fetched(bare_only).completeness is completeness
+
+
+def test_a_server_that_ignores_the_other_spelling_does_not_confirm_an_empty_answer() -> None:
+    def odd(server: FhirServer, request: Any) -> None:
+        is_bare = dict(request.query).get("patient") == "p1"
+        send_json(request, bundle(() if is_bare else [Entry(STRANGER)]))
+
+    with FhirServer(CHART, odd) as server, opened(server) as source:
+        answer = source.fetch(("conditions",))["conditions"]
+        assert (answer.entries, answer.completeness) == ((), FAILED)
+        assert source.outcomes() == {"unconfirmed": 1}
+        assert len(source.fetch(("conditions", "reports"))) == 2
+    assert [target.partition("&")[0] for target in server.asked()[2:3]] == ["DiagnosticReport?patient=p1"]
 
 
 def test_a_server_that_does_not_know_the_patient_supports_no_absence() -> None:
