@@ -137,21 +137,23 @@ class FhirServer:
 
     def _serve(self, connection: socket.socket) -> None:
         held = connection
-        with contextlib.suppress(OSError, ValueError):
-            if self._tls is not None:
-                held = self._tls.wrap_socket(connection, server_side=True)
-                with self._lock:
-                    self._open.discard(connection)
-                    self._open.add(held)
-            while (request := _read_request(held)) is not None:
-                self.requests.append(request)
-                self.handler(self, request)
-                if held.fileno() < 0:
-                    break
-        with self._lock:
-            self._open.discard(held)
-            self._open.discard(connection)
-        held.close()
+        try:
+            with contextlib.suppress(OSError, ValueError):
+                if self._tls is not None:
+                    held = self._tls.wrap_socket(connection, server_side=True)
+                    with self._lock:
+                        self._open.discard(connection)
+                        self._open.add(held)
+                while (request := _read_request(held)) is not None:
+                    self.requests.append(request)
+                    self.handler(self, request)
+                    if held.fileno() < 0:
+                        break
+        finally:
+            with self._lock:
+                self._open.discard(held)
+                self._open.discard(connection)
+            held.close()
 
     def answer(self, request: Request) -> None:
         """What a good server answers."""

@@ -302,7 +302,8 @@ def test_all_searches_go_out_at_once() -> None:
     everybody = threading.Barrier(3, timeout=10)
 
     def together(server: FhirServer, request: Any) -> None:
-        everybody.wait()
+        if len(server.requests) <= 3:
+            everybody.wait()
         FhirServer.answer(server, request)
 
     with FhirServer(CHART, together) as server, opened(server) as source:
