@@ -10,15 +10,19 @@ from datetime import UTC, datetime
 from flask import Flask
 
 from cds_service.config import Config
+from cds_service.fhir.addresses import AllowedServers, allow_servers
+from cds_service.fhir.budget import Limits
+from cds_service.fhir.server import FhirServers
 from cds_service.pathway.content import Content, load_content
 from cds_service.pathway.governance import check_reviews
+from cds_service.trust.clients import Registry
 from cds_service.trust.key_sets import key_sets_of
 from cds_service.trust.replay_guard import TokenIds, TokenIdsInMemory
 from cds_service.trust.tokens import Verifier
 from cds_service.web.answers import install_errors
 from cds_service.web.call_log import call_logger, install_call_log, log_warning
 from cds_service.web.guards import install_guards
-from cds_service.web.services import install_endpoints
+from cds_service.web.services import Reach, install_endpoints
 
 
 def create_app(
@@ -26,10 +30,12 @@ def create_app(
     content: Content | None = None,
     clock: Callable[[], datetime] | None = None,
     verifier: Verifier | None = None,
+    timer: Callable[[], float] = time.monotonic,
 ) -> Flask:
     """The WSGI application. ``content`` is loaded from ``config.cards`` if not given; ``clock`` gives aware UTC.
 
     ``verifier`` tells who calls; built from the clients of the configuration if not given and tokens are needed.
+    ``timer`` gives seconds for the deadline of what is fetched.
     ContentError if a content file is wrong, or the review of an active card has expired.
     """
     app = Flask("cds_service", static_folder=None, template_folder=None)
@@ -46,8 +52,21 @@ def create_app(
     install_guards(app, config, verifier)
     install_errors(app, log)
     served = load_served(config, clock) if content is None else content
-    install_endpoints(app, config, served, clock or _now)
+    reach = Reach(allowed_by_client(config.registry), FhirServers(Limits(seconds=config.fetch_ms / 1000), timer))
+    install_endpoints(app, config, served, clock or _now, reach)
     return app
+
+
+def allowed_by_client(registry: Registry) -> dict[str, AllowedServers]:
+    """The FHIR servers that each client's calls may name; ConfigError for one that is not fit."""
+    return {
+        client.name: allow_servers(
+            client.fhir_servers,
+            development=registry.development,
+            allow_private_network=client.allow_private_network,
+        )
+        for client in registry.clients
+    }
 
 
 def build_verifier(

@@ -21,6 +21,8 @@ _LARGEST_PORT = 65_535
 _SMALLEST_BODY = 1_000
 _LARGEST_BODY = 100_000_000
 _MOST_DRAFTS = 100_000
+_SHORTEST_FETCH = 10
+_LONGEST_FETCH = 10_000
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -34,6 +36,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "CDS_MAX_BODY_BYTES": "5000000",
         "CDS_MAX_DRAFT_ORDERS": "1000",
         "CDS_CORS_ORIGINS": "",
+        "CDS_FETCH_MS": "450",
         "CDS_UUID_KEY": "",
         "CDS_INSECURE": "",
         "CDS_LOG_LEVEL": "info",
@@ -51,6 +54,7 @@ class Config:
     ``registry`` holds the clients that the site file names. ``cors_origins`` are exact origins of browser clients
     beside theirs (none by default).
     ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
+    ``fetch_ms`` is the one deadline of all that is read from a FHIR server for a call.
     ``insecure`` lifts the rule that callers without authentication must be on this machine; no token is spared by it.
     """
 
@@ -65,6 +69,7 @@ class Config:
     site: Path | None = None
     max_draft_orders: int = 1_000
     registry: Registry = field(default_factory=Registry)
+    fetch_ms: int = 450
 
     @property
     def has_own_key(self) -> bool:
@@ -79,9 +84,7 @@ class Config:
     @property
     def development(self) -> bool:
         """Whether FHIR servers on this machine may be read over http: as configured, or for want of clients."""
-        return self.registry.development or (
-            not self.registry.clients and not self.insecure and is_loopback(self.host)
-        )
+        return self.registry.development or (not self.registry.clients and not self.insecure and is_loopback(self.host))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -111,6 +114,7 @@ class Config:
             "CDS_MAX_BODY_BYTES": str(self.max_body_bytes),
             "CDS_MAX_DRAFT_ORDERS": str(self.max_draft_orders),
             "CDS_CORS_ORIGINS": ",".join(self.cors_origins),
+            "CDS_FETCH_MS": str(self.fetch_ms),
             "CDS_UUID_KEY": self.uuid_key.decode() if self.has_own_key else "",
             "CDS_INSECURE": "1" if self.insecure else "",
             "CDS_LOG_LEVEL": self.log_level,
@@ -147,6 +151,7 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         site=site,
         max_draft_orders=_number("CDS_MAX_DRAFT_ORDERS", text["CDS_MAX_DRAFT_ORDERS"], 1, _MOST_DRAFTS),
         registry=registry,
+        fetch_ms=_number("CDS_FETCH_MS", text["CDS_FETCH_MS"], _SHORTEST_FETCH, _LONGEST_FETCH),
     )
     return replace(config, uuid_key=_uuid_key(text["CDS_UUID_KEY"], is_required=not config.answers_loopback_only))
 

@@ -29,6 +29,7 @@ _LOSING_ISSUES = frozenset(
     }
 )
 """FHIR issue types that tell of missing results whatever their severity (decision 1)."""
+_NOT_TO_BE_ASKED_AGAIN = frozenset({"security", "forbidden", "suppressed", "throttled", "too-costly"})
 _HARMLESS_SEVERITIES = frozenset({"warning", "information", "success"})
 _MATCH = {"mode": "match"}
 _NOT_A_MATCH = frozenset({"include", "outcome"})
@@ -65,18 +66,21 @@ def _asked_for(template: str) -> tuple[str, bool]:
     return wanted.partition("/")[0], bool(query)
 
 
-def read_value(key: str, value: object, wanted: str, *, is_search: bool) -> Answer:
-    """The answer that one prefetch value gives; ``wanted`` is the resource type asked for, "" if not known."""
+def read_value(key: str, value: object, wanted: str, *, is_search: bool, sender: str = "the client") -> Answer:
+    """The answer that one prefetch value gives; ``wanted`` is the resource type asked for, "" if not known.
+
+    ``sender`` is named where problems are told.
+    """
     if value is None:
         return Answer(key, (), Completeness.COMPLETE)
     node = as_object(value)
     kind = as_text(node.get("resourceType"))
     if kind == "Bundle":
-        return _read_bundle(key, node, wanted)
+        return _read_bundle(key, node, wanted, sender)
     if "resourceType" not in node and "response" in node:
-        return _read_wrapped(key, node, wanted, is_search=is_search)
+        return _read_wrapped(key, node, wanted, is_search=is_search, sender=sender)
     if not kind or kind == "OperationOutcome":
-        return _failed(key, "the client could not read it" if kind else "what the client sent is not FHIR data")
+        return _failed(key, f"{sender} could not read it" if kind else f"what {sender} sent is not FHIR data")
     return _read_single(key, node, is_search=is_search, is_wanted=not wanted or kind == wanted)
 
 
@@ -91,28 +95,28 @@ def _read_single(key: str, resource: Resource, *, is_search: bool, is_wanted: bo
     return Answer(key, (Entry(resource),), completeness, (problem,) if problem else ())
 
 
-def _read_wrapped(key: str, node: Mapping[str, Any], wanted: str, *, is_search: bool) -> Answer:
+def _read_wrapped(key: str, node: Mapping[str, Any], wanted: str, *, is_search: bool, sender: str) -> Answer:
     """The wrapper ``{response, resource}`` from before CDS Hooks 1.0: its status counts, then its resource."""
     status = as_object(node["response"]).get("status")
     if not str(status).startswith("2"):
-        return _failed(key, "the client could not read it")
+        return _failed(key, f"{sender} could not read it")
     inner = node.get("resource")
     if not as_text(as_object(inner).get("resourceType")):
-        return _failed(key, "what the client sent is not FHIR data")
-    return read_value(key, inner, wanted, is_search=is_search)
+        return _failed(key, f"what {sender} sent is not FHIR data")
+    return read_value(key, inner, wanted, is_search=is_search, sender=sender)
 
 
 def _failed(key: str, problem: str) -> Answer:
     return Answer(key, (), Completeness.FAILED, (problem,))
 
 
-def _read_bundle(key: str, bundle: Mapping[str, Any], wanted: str) -> Answer:
+def _read_bundle(key: str, bundle: Mapping[str, Any], wanted: str, sender: str) -> Answer:
     values = as_list(bundle.get("entry"))
     entries = _plain_matches(values, wanted)
     if entries is not None:
         matches, unreadable, problems = len(entries), 0, []
     else:
-        found = _MixedBundle(wanted)
+        found = _MixedBundle(wanted, sender)
         for value in values:
             found.take(value)
         entries, matches, unreadable, problems = found.entries, found.matches, found.unreadable, found.all_problems()
@@ -147,6 +151,7 @@ class _MixedBundle:
     """One pass over any other Bundle: the entries to keep, and what of them casts doubt on its completeness."""
 
     wanted: str
+    sender: str
     entries: list[Entry] = field(default_factory=list)
     matches: int = 0
     others: int = 0
@@ -159,7 +164,7 @@ class _MixedBundle:
         resource = as_object(entry.get("resource"))
         kind = as_text(resource.get("resourceType"))
         if kind == "OperationOutcome":
-            self.problems.extend(outcome_problems(resource))
+            self.problems.extend(outcome_problems(resource, self.sender))
         elif not kind:
             self.unreadable += 1
         else:
@@ -198,14 +203,26 @@ def _total_problems(total: object, matches: int, entries: Iterable[Entry], wante
     return (f"only {sent} of {total} results were sent",) if total > sent else ()
 
 
-def outcome_problems(outcome: Resource) -> Iterable[str]:
+def outcome_problems(outcome: Resource, sender: str) -> Iterable[str]:
     """What the issues of an OperationOutcome entry say against completeness; nothing if they are harmless."""
     issues = as_list(outcome.get("issue"))
     if not issues:
-        yield "the client reported a problem"
+        yield f"{sender} reported a problem"
     for issue in map(as_object, issues):
         code = as_text(issue.get("code")).lower()
         if code in _LOSING_ISSUES:
-            yield f"the client reported a problem ({code})"
+            yield f"{sender} reported a problem ({code})"
         elif as_text(issue.get("severity")).lower() not in _HARMLESS_SEVERITIES:
-            yield "the client reported an error"
+            yield f"{sender} reported an error"
+
+
+def is_withheld(value: object) -> bool:
+    """Whether a prefetch value tells of results that are kept back on purpose, or of a server that must be spared."""
+    node = as_object(value)
+    resources = [node, *(as_object(as_object(entry).get("resource")) for entry in as_list(node.get("entry")))]
+    return any(
+        as_text(as_object(issue).get("code")).lower() in _NOT_TO_BE_ASKED_AGAIN
+        for resource in resources
+        if resource.get("resourceType") == "OperationOutcome"
+        for issue in as_list(resource.get("issue"))
+    )

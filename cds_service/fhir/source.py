@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 Resource = Mapping[str, Any]
 """One FHIR resource as plain JSON. Never modified by anyone."""
@@ -51,4 +51,13 @@ class Source(Protocol):
 
     def fetch(self, keys: tuple[str, ...]) -> Mapping[str, Answer]:
         """Answer the named searches. Failures are Answers, never exceptions."""
+        ...
+
+
+@runtime_checkable
+class ExpectingSource(Source, Protocol):
+    """A Source that can work ahead, because somebody far away has to be asked."""
+
+    def expect(self, keys: tuple[str, ...]) -> None:
+        """These searches may be asked for in this call; most likely they all will."""
         ...

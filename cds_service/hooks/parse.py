@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cds_service.errors import MalformedCall
+from cds_service.fhir.token import read_token
 from cds_service.hooks import order_select, order_sign
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.draft_orders import OrderContext
@@ -42,4 +43,5 @@ def parse_call(body: object, hook: str) -> HookCall:
         drafts=context.drafts,
         prefetch=read_optional_object(root.get("prefetch"), "prefetch"),
         fhir_server=read_optional_text(root.get("fhirServer"), "fhirServer"),
+        token=read_token(root.get("fhirAuthorization")),
     )

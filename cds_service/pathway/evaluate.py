@@ -12,7 +12,7 @@ from cds_service.errors import DataUnavailable
 from cds_service.facts.orders import read_orders
 from cds_service.facts.problems import carry_problems
 from cds_service.facts.registry import all_facts
-from cds_service.fhir.source import Completeness, Source
+from cds_service.fhir.source import Completeness, ExpectingSource, Source
 from cds_service.hooks.call import HookCall
 from cds_service.pathway.content import Content
 from cds_service.pathway.decide import candidate_cards, decide_case, open_case, without_cards
@@ -29,6 +29,9 @@ def evaluate(call: HookCall, source: Source, content: Content, now: datetime) ->
         return without_cards(orders, NO_ORDER_OF_OURS)
     gate = all_facts()[content.pathway.gate]
     first = tuple(dict.fromkeys((*content.pathway.required_searches, *gate.searches)))
+    rest = tuple(key for key in content.prefetch if key not in first)
+    if isinstance(source, ExpectingSource):
+        source.expect((*first, *rest))
     answers = dict(source.fetch(first))
     record = build_record(call.patient_id, answers.values(), call.fhir_server)
     _require(record, content)
@@ -38,7 +41,7 @@ def evaluate(call: HookCall, source: Source, content: Content, now: datetime) ->
         raise DataUnavailable(_missing(record, first))
     if place.value == "no":
         return without_cards(orders, NOT_OUR_PATIENT, record, case)
-    answers |= source.fetch(tuple(key for key in content.prefetch if key not in answers))
+    answers |= source.fetch(rest)
     whole = open_case(build_record(call.patient_id, answers.values(), call.fhir_server), orders, content, now)
     carry_problems(case, whole)
     return decide_case(whole, content)

@@ -79,6 +79,8 @@ def _describe(answer: Response) -> dict[str, object]:
     if "refusal" in g:
         # The name is ours; that the call comes from that client is only what its token says.
         fields |= {"refusal": g.refusal.value, "claimed_client": g.claimed_client}
+    if g.get("fetches"):
+        fields["fetches"] = g.fetches
     if "problem" in g:
         fields["problem"] = g.problem
     return fields

@@ -179,7 +179,9 @@ def test_check_says_what_is_unknown_shadowed_or_never_used(tmp_path: Path) -> No
 
 
 def test_check_says_what_is_wrong_with_the_clients(tmp_path: Path) -> None:
-    client = '[[clients]]\nname = "hospital"\nissuer = "https://ehr.example.org"\njwks_url = "https://ehr.example.org/k"\n'
+    client = (
+        '[[clients]]\nname = "hospital"\nissuer = "https://ehr.example.org"\njwks_url = "https://ehr.example.org/k"\n'
+    )
     path = _site(tmp_path, client)
     result = run(["check", "--site", path])
     assert result.exit_code == 1

@@ -24,6 +24,7 @@ def test_defaults_are_safe() -> None:
     assert config.max_draft_orders == 1_000
     assert config.cards == find_cards()
     assert config.answers_loopback_only
+    assert config.fetch_ms == 450
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
@@ -39,11 +40,13 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "CDS_UUID_KEY": KEY,
             "CDS_INSECURE": "yes",
             "CDS_LOG_LEVEL": "DEBUG",
+            "CDS_FETCH_MS": "700",
             "PATH": "/bin",
         }
     )
     origins = ("https://a.example", "http://localhost:8081")
-    assert config == Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE, 20)
+    given = Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE, 20, fetch_ms=700)
+    assert config == given
     assert not config.answers_loopback_only
 
 
@@ -81,6 +84,8 @@ def test_what_is_given_overrules_the_environment() -> None:
         pytest.param({"CDS_SITE": "/"}, "CDS_SITE is /, which is not a file", id="site-a-directory"),
         pytest.param({"CDS_INSECURE": "maybe"}, "CDS_INSECURE", id="flag"),
         pytest.param({"CDS_LOG_LEVEL": "loud"}, "CDS_LOG_LEVEL", id="level"),
+        pytest.param({"CDS_FETCH_MS": "0"}, "CDS_FETCH_MS", id="no-time"),
+        pytest.param({"CDS_FETCH_MS": "10001"}, "CDS_FETCH_MS", id="too-much-time"),
         *(
             pytest.param({"CDS_CORS_ORIGINS": origin}, "CDS_CORS_ORIGINS", id=f"origin-{origin}")
             for origin in (
@@ -123,8 +128,9 @@ def test_no_error_repeats_the_key() -> None:
         {"CDS_CORS_ORIGINS": "https://a.example,https://b.example", "CDS_LOG_LEVEL": "warning", "CDS_PORT": "1"},
         {"CDS_SITE": str(SITE)},
         {"CDS_MAX_DRAFT_ORDERS": "7"},
+        {"CDS_FETCH_MS": "10"},
     ],
-    ids=["defaults", "elsewhere", "others", "site", "drafts"],
+    ids=["defaults", "elsewhere", "others", "site", "drafts", "fetch"],
 )
 def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
     config = read_config(environ)
