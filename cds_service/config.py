@@ -34,6 +34,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "CDS_UUID_KEY": "",
         "CDS_INSECURE": "",
         "CDS_LOG_LEVEL": "info",
+        "CDS_STORE": "",
+        "CDS_REQUIRE_RECORD": "",
     }
 )
 """Every setting by its environment name, with its default as text."""
@@ -47,6 +49,8 @@ class Config:
     ``cors_origins`` are exact origins of browser clients (none by default).
     ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
     ``insecure`` lifts the rule that callers without authentication must be on this machine.
+    ``store`` is where decisions and feedback are kept: a directory (SQLite in it), a postgresql URL, or "" (nowhere).
+    ``require_record`` refuses a call whose decision cannot be kept (decision 42).
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +62,8 @@ class Config:
     insecure: bool = False
     log_level: str = "info"
     site: Path | None = None
+    store: str = field(default="", repr=False)
+    require_record: bool = False
 
     @property
     def has_own_key(self) -> bool:
@@ -77,6 +83,8 @@ class Config:
             found.append("CDS_UUID_KEY is not set: card uuids use a development key that everybody knows")
         if self.insecure:
             found.append("CDS_INSECURE is set: anybody who reaches this port is answered, without authentication")
+        if not self.store:
+            found.append("CDS_STORE is not set: decisions and feedback are not kept")
         return tuple(found)
 
     def as_environ(self) -> dict[str, str]:
@@ -91,6 +99,8 @@ class Config:
             "CDS_UUID_KEY": self.uuid_key.decode() if self.has_own_key else "",
             "CDS_INSECURE": "1" if self.insecure else "",
             "CDS_LOG_LEVEL": self.log_level,
+            "CDS_STORE": self.store,
+            "CDS_REQUIRE_RECORD": "1" if self.require_record else "",
         }
 
 
@@ -123,6 +133,10 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
             f"CDS_HOST is {host}, not a loopback address: this release has no client authentication, so listening "
             "elsewhere needs --insecure (CDS_INSECURE=1) and a proxy that authenticates"
         )
+    store = _store(text["CDS_STORE"])
+    require_record = _flag("CDS_REQUIRE_RECORD", text["CDS_REQUIRE_RECORD"])
+    if require_record and not store:
+        raise ConfigError("CDS_REQUIRE_RECORD needs CDS_STORE: a directory or a postgresql:// URL to keep records in")
     return Config(
         host=host,
         port=_number("CDS_PORT", text["CDS_PORT"], 1, _LARGEST_PORT),
@@ -133,6 +147,8 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         insecure=insecure,
         log_level=_log_level(text["CDS_LOG_LEVEL"]),
         site=_site(text["CDS_SITE"]),
+        store=store,
+        require_record=require_record,
     )
 
 
@@ -161,6 +177,13 @@ def _site(text: str) -> Path | None:
     if text and not Path(text).is_file():
         raise ConfigError(f"CDS_SITE is {text}, which is not a file: give the site file (TOML)")
     return Path(text) if text else None
+
+
+def _store(text: str) -> str:
+    # A URL may hold a password, so that only a path is repeated.
+    if text and "://" not in text and not Path(text).is_dir():
+        raise ConfigError(f"CDS_STORE is {text}, which is not a directory: make it, or give a postgresql:// URL")
+    return text
 
 
 def _origins(text: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from cds_service.pathway.decision import Decision
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_PROBES = frozenset({"/healthz", "/readyz"})
 _LONGEST_CHAIN = 5
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 LOGGER = "cds_service.calls"
@@ -48,7 +49,7 @@ def install_call_log(app: Flask, log: logging.Logger) -> None:
 
     def record(answer: Response) -> Response:
         # Probes come every few seconds and say nothing while all is well.
-        if log.isEnabledFor(logging.INFO) and (answer.status_code != HTTPStatus.OK or request.path != "/healthz"):
+        if log.isEnabledFor(logging.INFO) and (answer.status_code != HTTPStatus.OK or request.path not in _PROBES):
             log.info(_ENCODE(_describe(answer)))
         return answer
 
@@ -57,7 +58,7 @@ def install_call_log(app: Flask, log: logging.Logger) -> None:
 
 
 def _describe(answer: Response) -> dict[str, object]:
-    """The fields of one line. ``service``, ``problem`` and everything under ``decision`` are names of ours."""
+    """The fields of one line. ``service``, ``problem``, ``record`` and all of ``decision`` are names of ours."""
     fields: dict[str, object] = {
         "event": "call",
         "service": g.get("service_id", ""),
@@ -72,6 +73,8 @@ def _describe(answer: Response) -> dict[str, object]:
         fields["silences"] = [f"{found.topic}:{found.silence}" for found in decision.outcomes if not found.is_shown]
         if decision.silence:
             fields["silences"] = [decision.silence]
+    if "record" in g:
+        fields["record"] = g.record
     if "problem" in g:
         fields["problem"] = g.problem
     return fields

@@ -9,18 +9,20 @@ from datetime import datetime
 from http import HTTPStatus
 from threading import Lock
 
-from flask import Flask, Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Flask, Response, g
 
 from cds_service.config import Config
-from cds_service.errors import CallTooLarge, Overloaded, UnknownService, UnsupportedBody
+from cds_service.errors import Overloaded, UnknownService
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.hooks import parse_call, parse_json
 from cds_service.pathway.content import Content, Service
 from cds_service.pathway.evaluate import evaluate
 from cds_service.pathway.render import render_response
+from cds_service.store.decision_record import DecisionRecord
 from cds_service.web.answers import json_answer
+from cds_service.web.bodies import read_body
 from cds_service.web.discovery import describe_services, services_by_id
+from cds_service.web.recording import Recorder
 
 _GATE = Lock()
 """Held by the one call that is computed. Calls share one interpreter: two at once only take turns in it, each losing
@@ -39,7 +41,9 @@ def compute_slot() -> Iterator[None]:
         _GATE.release()
 
 
-def install_endpoints(app: Flask, config: Config, content: Content, clock: Callable[[], datetime]) -> None:
+def install_endpoints(
+    app: Flask, config: Config, content: Content, clock: Callable[[], datetime], recorder: Recorder
+) -> None:
     """Register every path, in each spelling that clients send, without redirects (decision 36)."""
     services = services_by_id(content)
     discovery = describe_services(content)
@@ -55,7 +59,7 @@ def install_endpoints(app: Flask, config: Config, content: Content, clock: Calla
         if service is None:
             raise UnknownService("no service has this id: see /cds-services")
         g.service_id = service.id
-        return json_answer(_answer(service, config, content, clock()))
+        return json_answer(_answer(service, config, content, clock(), recorder))
 
     def preflight(service_id: str = "") -> Response:
         answer = Response(status=HTTPStatus.NO_CONTENT)
@@ -75,29 +79,24 @@ def install_endpoints(app: Flask, config: Config, content: Content, clock: Calla
             app.add_url_rule(path, f"OPTIONS {path}", preflight, methods=["OPTIONS"], provide_automatic_options=False)
 
 
-def _answer(service: Service, config: Config, content: Content, now: datetime) -> dict[str, object]:
-    """One call from body to response body. The body is received before a slot is taken, and timed from there."""
-    raw = _read_body(config)
+def _answer(service: Service, config: Config, content: Content, now: datetime, recorder: Recorder) -> dict[str, object]:
+    """One call from body to response body. The body is received before a slot is taken, and timed from there.
+
+    The record is kept after the slot is given back: calls that wait for the disk wait together.
+    """
+    raw = read_body(config)
     with compute_slot():
         g.started = time.perf_counter()
-        return _compute(raw, service, config, content, now)
+        answer, record = _compute(raw, service, config, content, now, recorder)
+    recorder.keep(record)
+    return answer
 
 
-def _compute(raw: bytes, service: Service, config: Config, content: Content, now: datetime) -> dict[str, object]:
+def _compute(
+    raw: bytes, service: Service, config: Config, content: Content, now: datetime, recorder: Recorder
+) -> tuple[dict[str, object], DecisionRecord | None]:
     hook_call = parse_call(parse_json(raw), service.hook)
     decision = evaluate(hook_call, PrefetchSource(hook_call.prefetch, content.prefetch), content, now)
     g.decision = decision
-    return render_response(decision, content, hook_call, now, config.uuid_key)
-
-
-def _read_body(config: Config) -> bytes:
-    if request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in {"identity", ""}:
-        raise UnsupportedBody("the body is compressed: send plain JSON")
-    too_large = CallTooLarge(f"the body is larger than {config.max_body_bytes} bytes")
-    try:
-        raw = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise too_large from None
-    if len(raw) > config.max_body_bytes:
-        raise too_large
-    return raw
+    answer = render_response(decision, content, hook_call, now, config.uuid_key)
+    return answer, recorder.describe(decision, answer, hook_call, service.id, now)

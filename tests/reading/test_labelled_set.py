@@ -30,7 +30,7 @@ def test_every_known_disagreement_is_of_a_development_text() -> None:
 
 
 _FROZEN = ("frozen", "frozen-2")
-_NEVER = {question: 0 for question in POSITIVE}
+_NEVER = dict.fromkeys(POSITIVE, 0)
 """Per question how many texts may be read as a state that they do not hold (``POSITIVE``): none."""
 _LEAST_RECALL = {"pathology": 0.9, "resectability": 0.9, "protocol-ct": 0.9}
 _MOST_UNREAD = dict.fromkeys(POSITIVE, 0.1)
