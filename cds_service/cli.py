@@ -288,7 +288,7 @@ def trace(ctx: click.Context, where: _Where, as_json: bool) -> None:
 
 
 _store = click.option(
-    "--store", envvar="CDS_STORE", required=True, help="Directory (SQLite) or postgresql:// URL (CDS_STORE)."
+    "--store", envvar="CDS_STORE", show_envvar=True, required=True, help="Directory (SQLite) or postgresql:// URL."
 )
 
 

@@ -36,11 +36,15 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "CDS_UUID_KEY": KEY,
             "CDS_INSECURE": "yes",
             "CDS_LOG_LEVEL": "DEBUG",
+            "CDS_STORE": str(tmp_path),
+            "CDS_REQUIRE_RECORD": "1",
             "PATH": "/bin",
         }
     )
     origins = ("https://a.example", "http://localhost:8081")
-    assert config == Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE)
+    assert config == Config(
+        "0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE, str(tmp_path), True
+    )
     assert not config.answers_loopback_only
 
 
@@ -75,6 +79,10 @@ def test_what_is_given_overrules_the_environment() -> None:
         pytest.param({"CDS_SITE": "/none/such.toml"}, "CDS_SITE is /none/such.toml, which is not a file", id="no-site"),
         pytest.param({"CDS_SITE": "/"}, "CDS_SITE is /, which is not a file", id="site-a-directory"),
         pytest.param({"CDS_INSECURE": "maybe"}, "CDS_INSECURE", id="flag"),
+        pytest.param({"CDS_STORE": "/none/such"}, "CDS_STORE is /none/such, which is not a directory", id="no-store"),
+        pytest.param({"CDS_STORE": str(SITE)}, "CDS_STORE is .* not a directory", id="store-a-file"),
+        pytest.param({"CDS_REQUIRE_RECORD": "1"}, "CDS_REQUIRE_RECORD needs CDS_STORE", id="records-nowhere"),
+        pytest.param({"CDS_REQUIRE_RECORD": "often"}, "CDS_REQUIRE_RECORD", id="records-flag"),
         pytest.param({"CDS_LOG_LEVEL": "loud"}, "CDS_LOG_LEVEL", id="level"),
         *(
             pytest.param({"CDS_CORS_ORIGINS": origin}, "CDS_CORS_ORIGINS", id=f"origin-{origin}")
@@ -117,8 +125,9 @@ def test_no_error_repeats_the_key() -> None:
         ELSEWHERE,
         {"CDS_CORS_ORIGINS": "https://a.example,https://b.example", "CDS_LOG_LEVEL": "warning", "CDS_PORT": "1"},
         {"CDS_SITE": str(SITE)},
+        {"CDS_STORE": "postgresql://cds:word@db/cds", "CDS_REQUIRE_RECORD": "1"},
     ],
-    ids=["defaults", "elsewhere", "others", "site"],
+    ids=["defaults", "elsewhere", "others", "site", "store"],
 )
 def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
     config = read_config(environ)
@@ -129,10 +138,11 @@ def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("environ", "warned"),
     [
-        pytest.param({}, ["CDS_UUID_KEY"], id="defaults"),
-        pytest.param({"CDS_UUID_KEY": KEY}, [], id="key"),
-        pytest.param(ELSEWHERE, ["CDS_INSECURE"], id="elsewhere"),
-        pytest.param({"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY}, ["CDS_INSECURE"], id="insecure-loopback"),
+        pytest.param({}, ["CDS_UUID_KEY", "CDS_STORE"], id="defaults"),
+        pytest.param({"CDS_UUID_KEY": KEY}, ["CDS_STORE"], id="key"),
+        pytest.param({"CDS_UUID_KEY": KEY, "CDS_STORE": "/"}, [], id="key-and-store"),
+        pytest.param(ELSEWHERE, ["CDS_INSECURE", "CDS_STORE"], id="elsewhere"),
+        pytest.param({"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY, "CDS_STORE": "/"}, ["CDS_INSECURE"], id="insecure"),
     ],
 )
 def test_what_the_operator_hears(environ: dict[str, str], warned: list[str]) -> None:
@@ -158,3 +168,9 @@ def test_what_the_operator_hears(environ: dict[str, str], warned: list[str]) -> 
 )
 def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_the_password_of_a_store_does_not_show() -> None:
+    config = read_config({"CDS_STORE": "postgresql://cds:s3cret-word@db/cds"})
+    assert "s3cret-word" not in repr(config)
+    assert "s3cret-word" not in " ".join(config.warnings)

@@ -250,6 +250,7 @@ def test_head_on_a_service_is_405_without_body() -> None:
     [
         ("/cds-services", "GET, HEAD, OPTIONS"),
         ("/healthz", "GET, HEAD, OPTIONS"),
+        ("/readyz", "GET, HEAD, OPTIONS"),
         (f"/cds-services/{ID}order-sign", "OPTIONS, POST"),
     ],
 )
