@@ -45,7 +45,8 @@ def store_url(setting: str) -> URL:
 
 def show_url(url: URL) -> str:
     """The URL as it may be printed."""
-    return url.render_as_string(hide_password=True)
+    hidden = {name: "***" for name in url.query if "password" in name}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 def open_engine(url: URL) -> Engine:

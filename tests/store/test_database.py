@@ -40,6 +40,7 @@ SECRET = "s3cret-word"
             "postgresql+psycopg://cds:***@db:5433/cds?sslmode=verify-full",
         ),
         ("postgresql+psycopg://db/cds", "postgresql+psycopg://db/cds"),
+        (f"postgresql://db/cds?password={SECRET}&user=cds", "postgresql+psycopg://db/cds?password=%2A%2A%2A&user=cds"),
     ],
 )
 def test_a_setting_becomes_a_url_and_is_shown_without_password(setting: str, shown: str) -> None:
