@@ -16,6 +16,7 @@ from cds_service.store.database import reading
 from cds_service.store.feedback import FeedbackOrigin, purge_feedback
 from cds_service.store.schema import feedback
 from cds_service.store.store import Store
+from tests.store.databases import opened
 from tests.store.records import NOW, SERVICE, record
 
 ORIGIN = FeedbackOrigin("", SERVICE, NOW)
@@ -62,6 +63,18 @@ def test_ten_thousand_repeats_are_one_row(known: Store) -> None:
         assert set(pool.map(lambda _: known.take_feedback([ITEM], later), range(50))) == {(1, 0)}
     [row] = rows(known)
     assert row["received_at"] == "2026-03-02T09:00:00.000000Z"
+
+
+def test_hosts_that_write_the_same_items_in_another_order_do_not_block_each_other(known: Store, setting: str) -> None:
+    items = [replace(ITEM, at=NOW + timedelta(seconds=number)) for number in range(50)]
+    with opened(setting) as other, ThreadPoolExecutor(4) as pool:
+        jobs = [
+            pool.submit(store.take_feedback, batch, ORIGIN)
+            for _ in range(10)
+            for store, batch in ((known, items), (other, items[::-1]))
+        ]
+        assert {job.result() for job in jobs} == {(50, 0)}
+    assert len(rows(known)) == 50
 
 
 def test_a_thousand_different_items_in_one_batch(known: Store) -> None:

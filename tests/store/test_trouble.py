@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from cds_service.errors import StoreError
 from cds_service.store import store as subject
 from cds_service.store.database import FILE, LOCK_WAIT_MS, open_engine, store_url
-from cds_service.store.decisions import Wanted, find_decisions
+from cds_service.store.decisions import Wanted, find_decisions, insert_decision
 from cds_service.store.store import Store
-from tests.store.databases import opened
+from tests.store.databases import database, opened
 from tests.store.records import NOW, record
 
 
@@ -87,3 +89,47 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1_000)
     with opened(str(tmp_path)) as store, pytest.raises(StoreError, match="SQLITE_NOTADB"):
         store.record(record())
+
+
+def run_on(setting: str, statement: str) -> None:
+    with psycopg.connect(setting, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+END_CONNECTIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'cds-service' AND datname = current_database()
+"""
+
+
+def test_a_server_that_was_restarted_is_used_again(tmp_path: Path) -> None:
+    with database("postgresql", tmp_path) as setting, opened(setting) as store:
+        store.record(record("d-1"))
+        run_on(setting, END_CONNECTIONS)
+        store.record(record("d-2"))
+        assert len(list(find_decisions(store.engine, Wanted()))) == 2
+
+
+def test_a_connection_that_ends_within_a_transaction_loses_it_all_and_is_told(tmp_path: Path) -> None:
+    with database("postgresql", tmp_path) as setting, opened(setting) as store:
+        store.record(record("d-1"))
+
+        def cut(connection: Connection) -> None:
+            insert_decision(connection, record("d-2"))
+            run_on(setting, END_CONNECTIONS)
+
+        with pytest.raises(StoreError):
+            store._commits.run(cut)
+        store.record(record("d-3"))
+        assert {found["id"] for found in find_decisions(store.engine, Wanted())} == {"d-1", "d-3"}
+
+
+def test_a_server_that_has_become_read_only(tmp_path: Path) -> None:
+    """As a standby is, or a primary whose disk filled up under some managed services."""
+    with database("postgresql", tmp_path) as setting, opened(setting) as store:
+        store.record(record("d-1"))
+        run_on(setting, f"ALTER DATABASE {setting.rsplit('/', 1)[1]} SET default_transaction_read_only = on")
+        run_on(setting, END_CONNECTIONS)
+        with pytest.raises(StoreError, match="25006"):
+            store.record(record("d-2"))
+        assert store.trouble(NOW) == "ReadOnlySqlTransaction 25006"
