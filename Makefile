@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Modules that decide about patients: every branch is tested.
 CORE := cds_service/record.py,cds_service/facts/*,cds_service/reading/*,cds_service/pathway/*
 
-.PHONY: help serve test lint check cover bench mutants value-sets register trace image-check clean
+.PHONY: help serve test lint check cover kills bench mutants value-sets register trace image-check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ cover: $(DEV_STAMP) ## pytest; every branch of the core must be covered
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
 	$(BIN)/coverage report --format=total | xargs printf 'All modules: %s %%\n'
+
+kills: $(DEV_STAMP) ## kill -9 the service 200 times under load, on SQLite and PostgreSQL (takes an hour or so)
+	tools/with-postgres $(BIN)/python -m pytest -m long tests/store/test_kill.py
 
 bench: $(DEV_STAMP) ## throughput and CPU per call against a floor server; fails below the limits
 	$(BIN)/python -m bench.run

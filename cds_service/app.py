@@ -6,37 +6,49 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from flask import Flask
 
 from cds_service.config import Config
-from cds_service.fhir.addresses import AllowedServers, allow_servers
 from cds_service.fhir.budget import Limits
 from cds_service.fhir.server import FhirServers
 from cds_service.pathway.content import Content, load_content
 from cds_service.pathway.governance import check_reviews
-from cds_service.trust.clients import Registry
+from cds_service.store.database import store_url
+from cds_service.store.store import Store
+from cds_service.store.used_tokens import TokenIdsInStore
 from cds_service.trust.key_sets import key_sets_of
-from cds_service.trust.replay_guard import TokenIds, TokenIdsInMemory
+from cds_service.trust.replay_guard import TokenIds, TokenIdsInMemory, TokenIdsWithFallback
 from cds_service.trust.tokens import Verifier
 from cds_service.web.answers import install_errors
 from cds_service.web.call_log import call_logger, install_call_log, log_warning
+from cds_service.web.feedback import install_feedback
 from cds_service.web.guards import install_guards
-from cds_service.web.services import Reach, install_endpoints
+from cds_service.web.reach import Reach, allowed_by_client
+from cds_service.web.readiness import install_readiness
+from cds_service.web.recording import Recorder
+from cds_service.web.services import Serving, install_endpoints
+
+STORE = "cds_service.store"
+"""Under this name an application holds its Store in ``extensions``, or None."""
 
 
 def create_app(
     config: Config,
     content: Content | None = None,
     clock: Callable[[], datetime] | None = None,
+    *,
     verifier: Verifier | None = None,
     timer: Callable[[], float] = time.monotonic,
+    new_id: Callable[[], str] | None = None,
 ) -> Flask:
     """The WSGI application. ``content`` is loaded from ``config.cards`` if not given; ``clock`` gives aware UTC.
 
     ``verifier`` tells who calls; built from the clients of the configuration if not given and tokens are needed.
-    ``timer`` gives seconds for the deadline of what is fetched.
-    ContentError if a content file is wrong, or the review of an active card has expired.
+    ``timer`` gives seconds for the deadline of what is fetched, ``new_id`` a fresh id for a decision.
+    ContentError if a content file is wrong, or the review of an active card has expired; ConfigError if the store is
+    no URL that we know, or a FHIR server not fit. A store that cannot be reached stops nothing here (decision 42).
     """
     app = Flask("cds_service", static_folder=None, template_folder=None)
     # One byte more than a body may have: a chunked body is cut at this length without a word, and the reader sees it.
@@ -47,43 +59,43 @@ def create_app(
     app.url_map.redirect_defaults = False
     log = call_logger(config.log_level)
     install_call_log(app, log)
+    now = clock or _now
+    store = Store(store_url(config.store)) if config.store else None
+    app.extensions[STORE] = store
     if verifier is None and config.registry.needs_tokens:
-        verifier = build_verifier(config, clock or _now, log)
+        verifier = build_verifier(config, now, log, store)
     install_guards(app, config, verifier)
     install_errors(app, log)
     served = load_served(config, clock) if content is None else content
     reach = Reach(allowed_by_client(config.registry), FhirServers(Limits(seconds=config.fetch_ms / 1000), timer))
-    install_endpoints(app, config, served, clock or _now, reach)
+    recorder = Recorder(store, config, served, new_id or _new_id)
+    install_endpoints(app, Serving(config, served, now, reach, recorder))
+    install_feedback(app, config, served, now, store)
+    install_readiness(app, now, recorder, verifier)
     return app
 
 
-def allowed_by_client(registry: Registry) -> dict[str, AllowedServers]:
-    """The FHIR servers that each client's calls may name; ConfigError for one that is not fit."""
-    return {
-        client.name: allow_servers(
-            client.fhir_servers,
-            development=registry.development,
-            allow_private_network=client.allow_private_network,
-        )
-        for client in registry.clients
-    }
-
-
 def build_verifier(
-    config: Config, clock: Callable[[], datetime], log: logging.Logger, token_ids: TokenIds | None = None
+    config: Config, clock: Callable[[], datetime], log: logging.Logger, store: Store | None = None
 ) -> Verifier:
     """The check of tokens against the clients of a configuration; the first fetch of their keys has begun.
 
-    Without ``token_ids`` used tokens are remembered by this process alone.
+    Used tokens are remembered in the store; without one, and while it fails, by this process alone.
     """
 
     def report(client: str, problem: str) -> None:
         log_warning(log, f"the keys of client {client} could not be renewed: {problem}")
 
+    def lost() -> None:
+        log_warning(log, "a used token could not be stored: until the store works, it is known to this process alone")
+
     key_sets = key_sets_of(config.registry, time.monotonic, report)
     for key_set in key_sets.values():
         key_set.warm_up()
-    return Verifier(config.registry, key_sets, token_ids or TokenIdsInMemory(), clock)
+    token_ids: TokenIds = TokenIdsInMemory()
+    if store is not None:
+        token_ids = TokenIdsWithFallback(TokenIdsInStore(store), lost)
+    return Verifier(config.registry, key_sets, token_ids, clock)
 
 
 def load_served(config: Config, clock: Callable[[], datetime] | None = None) -> Content:
@@ -91,6 +103,10 @@ def load_served(config: Config, clock: Callable[[], datetime] | None = None) -> 
     content = load_content(config.cards, config.site)
     check_reviews(content.cards, (clock or _now)().date())
     return content
+
+
+def _new_id() -> str:
+    return str(uuid4())
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""The command line: serve, check, explain, replay, reading, cards, describe, trace.
+"""The command line: serve, check, explain, replay, reading, cards, describe, trace, decisions, purge.
 
 Exit codes: 0 all is well, 1 a difference or a problem was found, 2 the command could not do its work. What it
 could not do stands on one line of standard error: what, where, what to do.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,12 @@ from cds_service.replay.reading_set import report as read_labelled_texts
 from cds_service.replay.remote import replay_remote
 from cds_service.replay.report import replay_in_process, rewrite_expectations
 from cds_service.replay.stored import load_stored, read_now
+from cds_service.store.database import open_existing, show_url, store_url
+from cds_service.store.decision_record import hash_patient
+from cds_service.store.decisions import Wanted, find_decisions, purge_decisions
+from cds_service.store.feedback import purge_feedback
+from cds_service.store.show import decision_lines
+from cds_service.store.tokens import purge_tokens
 from cds_service.trust.clients import read_registry
 from cds_service.web.server import serve as run_server
 
@@ -119,13 +125,20 @@ def main() -> None:
 @click.option("--cors-origins", help="Exact origins of browser clients, by comma (CDS_CORS_ORIGINS).")
 @click.option("--log-level", type=click.Choice(LOG_LEVELS), help="How much to log (CDS_LOG_LEVEL, default info).")
 @click.option("--insecure", is_flag=True, help="Answer callers from elsewhere without tokens (CDS_INSECURE).")
+@click.option("--store", help="Directory (SQLite) or postgresql:// URL for decisions and feedback (CDS_STORE).")
+@click.option("--require-record", is_flag=True, help="Refuse calls that cannot be recorded (CDS_REQUIRE_RECORD).")
 @click.option("--json", "as_json", is_flag=True, help="Print the configuration as JSON and do not serve.")
-def serve(insecure: bool, as_json: bool, **options: str | None) -> None:
+def serve(insecure: bool, require_record: bool, as_json: bool, **options: str | None) -> None:
     """Serve CDS Hooks until stopped. Options overrule environment variables."""
     given = {f"CDS_{name.upper()}": value for name, value in options.items()}
-    config = read_config(os.environ, {**given, "CDS_INSECURE": "1" if insecure else None})
+    flags = {"CDS_INSECURE": "1" if insecure else None, "CDS_REQUIRE_RECORD": "1" if require_record else None}
+    config = read_config(os.environ, {**given, **flags})
     if as_json:
-        shown = {**config.as_environ(), "CDS_UUID_KEY": "set" if config.has_own_key else "not set"}
+        shown = {
+            **config.as_environ(),
+            "CDS_UUID_KEY": "set" if config.has_own_key else "not set",
+            "CDS_STORE": show_url(store_url(config.store)) if config.store else "",
+        }
         _print(shown)
         return
     run_server(config)
@@ -292,6 +305,64 @@ def trace(ctx: click.Context, where: _Where, as_json: bool) -> None:
     for line in lost:
         click.echo(line, err=True)
     ctx.exit(_FOUND if lost else 0)
+
+
+_store = click.option(
+    "--store", envvar="CDS_STORE", show_envvar=True, required=True, help="Directory (SQLite) or postgresql:// URL."
+)
+
+
+@main.command()
+@click.argument("decision", default="")
+@click.option("--since", help="Only from this time on, such as 2026-03-02T09:00:00Z.")
+@click.option("--until", help="Only before this time.")
+@click.option("--service", default="", help="Only of this service.")
+@click.option("--client", help="Only of this client; with --patient that patient's client (default: the open one).")
+@click.option("--topic", default="", help="Only those that showed a card of this topic.")
+@click.option("--patient", default="", help="Only of the patient with this id; needs the CDS_UUID_KEY of the service.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, the newest.")
+@_store
+@_as_json
+def decisions(
+    decision: str,
+    since: str | None,
+    until: str | None,
+    client: str | None,
+    patient: str,
+    store: str,
+    as_json: bool,
+    **few: Any,
+) -> None:
+    """Show recorded decisions, or the one with the id DECISION in full: on this host alone, never over the network."""
+    key = read_config({name: os.environ[name] for name in ("CDS_UUID_KEY",) if name in os.environ}).uuid_key
+    wanted = Wanted(
+        id=decision,
+        since=read_now(since, "--since") if since else None,
+        until=read_now(until, "--until") if until else None,
+        client=client,
+        patient=hash_patient(key, client or "", patient) if patient else "",
+        **few,
+    )
+    found = list(find_decisions(open_existing(store), wanted))
+    if decision and not found:
+        raise _CannotError(f"no decision has the id {decision}: it may have been purged")
+    _print(found if as_json or decision else "\n".join(decision_lines(found)))
+
+
+@main.command()
+@click.option("--keep-days", type=click.IntRange(1), required=True, help="Delete decisions older than so many days.")
+@click.option("--keep-feedback-days", type=click.IntRange(1), help="The same for feedback (default: as decisions).")
+@_store
+@_as_json
+def purge(keep_days: int, keep_feedback_days: int | None, store: str, as_json: bool) -> None:
+    """Delete old decisions, old feedback and expired tokens from the store. The service may go on running."""
+    engine, now = open_existing(store), _now()
+    gone = {
+        "decisions": purge_decisions(engine, now - timedelta(days=keep_days)),
+        "feedback": purge_feedback(engine, now - timedelta(days=keep_feedback_days or keep_days)),
+        "tokens": purge_tokens(engine, now.timestamp()),
+    }
+    _print(gone if as_json else ", ".join(f"{name}: {count} deleted" for name, count in gone.items()))
 
 
 def _print(value: Any) -> None:

@@ -40,6 +40,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "CDS_UUID_KEY": "",
         "CDS_INSECURE": "",
         "CDS_LOG_LEVEL": "info",
+        "CDS_STORE": "",
+        "CDS_REQUIRE_RECORD": "",
     }
 )
 """Every setting by its environment name, with its default as text."""
@@ -56,6 +58,8 @@ class Config:
     ``uuid_key`` keys the hash that card uuids are (decision 39); workers and restarts must share it.
     ``fetch_ms`` is the one deadline of all that is read from a FHIR server for a call.
     ``insecure`` lifts the rule that callers without authentication must be on this machine; no token is spared by it.
+    ``store`` is where decisions and feedback are kept: a directory (SQLite in it), a postgresql URL, or "" (nowhere).
+    ``require_record`` refuses a call whose decision cannot be kept (decision 42).
     """
 
     host: str = "127.0.0.1"
@@ -70,6 +74,8 @@ class Config:
     max_draft_orders: int = 1_000
     registry: Registry = field(default_factory=Registry)
     fetch_ms: int = 450
+    store: str = field(default="", repr=False)
+    require_record: bool = False
 
     @property
     def has_own_key(self) -> bool:
@@ -102,6 +108,8 @@ class Config:
             found.append("CDS_SITE sets demo = true: anybody can sign calls as the public sandbox")
         if self.insecure and not registry.needs_tokens:
             found.append("CDS_INSECURE is set: anybody who reaches this port is answered, without authentication")
+        if not self.store:
+            found.append("CDS_STORE is not set: decisions and feedback are not kept")
         return tuple(found)
 
     def as_environ(self) -> dict[str, str]:
@@ -118,6 +126,8 @@ class Config:
             "CDS_UUID_KEY": self.uuid_key.decode() if self.has_own_key else "",
             "CDS_INSECURE": "1" if self.insecure else "",
             "CDS_LOG_LEVEL": self.log_level,
+            "CDS_STORE": self.store,
+            "CDS_REQUIRE_RECORD": "1" if self.require_record else "",
         }
 
 
@@ -140,6 +150,10 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
     cors_origins = _origins(text["CDS_CORS_ORIGINS"])
     if cors_origins and registry.needs_tokens:
         raise ConfigError("CDS_CORS_ORIGINS belongs to no client: list the origins as cors_origins of their client")
+    store = _store(text["CDS_STORE"])
+    require_record = _flag("CDS_REQUIRE_RECORD", text["CDS_REQUIRE_RECORD"])
+    if require_record and not store:
+        raise ConfigError("CDS_REQUIRE_RECORD needs CDS_STORE: a directory or a postgresql:// URL to keep records in")
     config = Config(
         host=host,
         port=_number("CDS_PORT", text["CDS_PORT"], 1, _LARGEST_PORT),
@@ -152,6 +166,8 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         max_draft_orders=_number("CDS_MAX_DRAFT_ORDERS", text["CDS_MAX_DRAFT_ORDERS"], 1, _MOST_DRAFTS),
         registry=registry,
         fetch_ms=_number("CDS_FETCH_MS", text["CDS_FETCH_MS"], _SHORTEST_FETCH, _LONGEST_FETCH),
+        store=store,
+        require_record=require_record,
     )
     return replace(config, uuid_key=_uuid_key(text["CDS_UUID_KEY"], is_required=not config.answers_loopback_only))
 
@@ -196,6 +212,13 @@ def _site(text: str) -> Path | None:
     if text and not Path(text).is_file():
         raise ConfigError(f"CDS_SITE is {text}, which is not a file: give the site file (TOML)")
     return Path(text) if text else None
+
+
+def _store(text: str) -> str:
+    # A URL may hold a password, so that only a path is repeated.
+    if text and "://" not in text and not Path(text).is_dir():
+        raise ConfigError(f"CDS_STORE is {text}, which is not a directory: make it, or give a postgresql:// URL")
+    return text
 
 
 def _origins(text: str) -> tuple[str, ...]:

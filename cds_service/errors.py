@@ -10,6 +10,8 @@
     |   +-- CallTooLarge         413  body over the limit
     |   +-- UnsupportedBody      415  compressed body
     |   +-- Overloaded           503  no place to compute came free in time
+    |   +-- NotKept              503  what must be kept could not be stored
+    +-- StoreError           the store cannot be read or written: decision 42 says what follows
     +-- ContentError         a file in cards/ is wrong: stops the start, never reaches a client
     +-- ConfigError          a setting is wrong: stops the start, names the key
 
@@ -87,6 +89,21 @@ class Overloaded(CallError):
 
     status = 503
     issue_code = "transient"
+
+
+class NotKept(CallError):
+    """Feedback, or a decision that must be recorded, could not be stored; the client may try again (decision 42)."""
+
+    status = 503
+    issue_code = "transient"
+
+
+class StoreError(CdsError):
+    """The store cannot be read or written. ``kind`` is the database's own name of the trouble, nothing of any row."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the store cannot be used ({kind})")
+        self.kind = kind
 
 
 class ContentError(CdsError):

@@ -59,7 +59,7 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_every_path_that_architecture_names_exists() -> None:
     text = Path("ARCHITECTURE.md").read_text(encoding="utf-8")
-    for name in re.findall(r"`((?:web|trust|hooks|fhir|facts|pathway|replay|reading)/\w+\.py)`", text):
+    for name in re.findall(r"`((?:web|trust|hooks|fhir|facts|pathway|replay|reading|store)/\w+\.py)`", text):
         assert (Path("cds_service") / name).is_file(), name
     for name in re.findall(r"`(tests/[\w/]+(?:\.py)?/?)`", text):
         assert Path(name).exists(), name

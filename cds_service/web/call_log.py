@@ -10,6 +10,7 @@ import logging
 import sys
 import time
 import traceback
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from cds_service.trust.clients import Client
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+_PROBES = frozenset({"/healthz", "/readyz"})
 _LONGEST_CHAIN = 5
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 LOGGER = "cds_service.calls"
@@ -30,10 +32,20 @@ def call_logger(level: str) -> logging.Logger:
     log = logging.getLogger(LOGGER)
     log.setLevel(level.upper())
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
+        log.addHandler(_LinesToStderr())
     return log
+
+
+class _LinesToStderr(logging.Handler):
+    """Writes to whatever standard error is at the moment.
+
+    A handler of the library would print the exception being handled, message and all, when a line cannot be written.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{record.getMessage()}\n")
+            sys.stderr.flush()
 
 
 def log_warning(log: logging.Logger, text: str) -> None:
@@ -49,7 +61,7 @@ def install_call_log(app: Flask, log: logging.Logger) -> None:
 
     def record(answer: Response) -> Response:
         # Probes come every few seconds and say nothing while all is well.
-        if log.isEnabledFor(logging.INFO) and (answer.status_code != HTTPStatus.OK or request.path != "/healthz"):
+        if log.isEnabledFor(logging.INFO) and (answer.status_code != HTTPStatus.OK or request.path not in _PROBES):
             log.info(_ENCODE(_describe(answer)))
         return answer
 
@@ -81,6 +93,8 @@ def _describe(answer: Response) -> dict[str, object]:
         fields |= {"refusal": g.refusal.value, "claimed_client": g.claimed_client}
     if g.get("fetches"):
         fields["fetches"] = g.fetches
+    if "record" in g:
+        fields["record"] = g.record
     if "problem" in g:
         fields["problem"] = g.problem
     return fields

@@ -10,7 +10,8 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from cds_service.config import Config
-from cds_service.errors import ConfigError
+from cds_service.errors import ConfigError, StoreError
+from cds_service.store.database import migrate, open_engine, store_url
 from cds_service.web import worker
 from cds_service.web.call_log import call_logger, log_warning
 
@@ -23,10 +24,12 @@ GRACE_SECONDS = 10
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT; calls under way are finished. Wrong content or settings stop the start."""
     worker.preload(config)
+    if config.store:
+        store_url(config.store)
     claim_port(config.host, config.port)
     os.environ.update(config.as_environ())
     log = call_logger(config.log_level)
-    for warning in config.warnings:
+    for warning in (*config.warnings, *prepare_store(config)):
         log_warning(log, warning)
     Server(
         target="cds_service.web.worker:build",
@@ -42,6 +45,20 @@ def serve(config: Config) -> None:
         log_level=LogLevels(config.log_level),
         log_access=False,
     ).serve()
+
+
+def prepare_store(config: Config) -> tuple[str, ...]:
+    """Make the tables before workers ask for them. What is wrong is a warning: cards are served all the same (42)."""
+    if not config.store:
+        return ()
+    engine = open_engine(store_url(config.store))
+    try:
+        migrate(engine)
+    except StoreError as error:
+        return (f"CDS_STORE cannot be used ({error.kind}): it is tried again with every call, see /readyz",)
+    finally:
+        engine.dispose()
+    return ()
 
 
 def claim_port(host: str, port: int) -> None:

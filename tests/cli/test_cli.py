@@ -55,7 +55,9 @@ def test_version() -> None:
     assert run(["--version"]).stdout.strip() == f"cds-service, version {__version__}"
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "explain", "replay", "reading", "cards", "describe", "trace"])
+@pytest.mark.parametrize(
+    "command", ["serve", "check", "explain", "replay", "reading", "cards", "describe", "trace", "decisions", "purge"]
+)
 def test_every_command_has_help_and_json(command: str) -> None:
     result = run([command, "--help"])
     assert result.exit_code == 0
@@ -88,6 +90,13 @@ def test_serve_json_shows_the_configuration_without_the_key(monkeypatch: pytest.
     assert shown["CDS_UUID_KEY"] == "set"
     assert "a secret" not in result.output
     assert json.loads(run(["serve", "--json"], CDS_UUID_KEY="").stdout)["CDS_UUID_KEY"] == "not set"
+
+
+def test_serve_json_shows_no_password() -> None:
+    result = run(["serve", "--json", "--require-record"], CDS_STORE="postgresql://cds:s3cret-word@db/cds")
+    shown = json.loads(result.stdout)
+    assert (shown["CDS_STORE"], shown["CDS_REQUIRE_RECORD"]) == ("postgresql+psycopg://cds:***@db/cds", "1")
+    assert_one_line_refusal(run(["serve", "--json"], CDS_STORE="mysql://cds:s3cret-word@db/cds"), "CDS_STORE")
 
 
 def test_serve_with_a_wrong_setting() -> None:

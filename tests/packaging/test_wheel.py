@@ -33,7 +33,7 @@ def test_wheel_holds_code_content_and_licences_and_nothing_else(wheel: Path) -> 
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/NOTICE"} <= names
     shipped = {path.relative_to(ROOT / "cards").as_posix() for path in (ROOT / "cards").rglob("*") if path.is_file()}
     assert {name.removeprefix("cds_service/cards/") for name in names if "/cards/" in name} == shipped
-    kinds = ("*.json", "*.j2", "*.css")
+    kinds = ("*.json", "*.j2", "*.css", "*.mako", "*.py")
     data = {path.relative_to(ROOT).as_posix() for kind in kinds for path in (ROOT / "cds_service").rglob(kind)}
     assert data <= names
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from cds_service.app import STORE, create_app
 from cds_service.config import Config
-from cds_service.web import services
+from cds_service.web import reach, services
 from cds_service.web.call_log import LOGGER, call_logger, log_failure, log_warning
-from tests.web.service_calls import CALLS, HOSTILE, ID, check_error, client, post, stored
+from tests.web.service_calls import CALLS, HOSTILE, ID, NOW, check_error, client, content, post, stored
 
 CANARY = "Quincunx-Vandersloot"
 
@@ -114,11 +119,21 @@ def fail(*_: object) -> object:
         raise Unexpected(f"cannot read {CANARY}") from error
 
 
-@pytest.mark.parametrize("stage", ["parse_json", "parse_call", "PrefetchSource", "evaluate", "render_response"])
+@pytest.mark.parametrize(
+    ("module", "stage"),
+    [
+        *((services, stage) for stage in ("parse_json", "parse_call", "evaluate", "render_response")),
+        (reach, "PrefetchSource"),
+    ],
+)
 def test_res_06_a_failure_of_ours_is_500_with_type_and_place_only(
-    stage: str, lines: Callable[[], str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    module: ModuleType,
+    stage: str,
+    lines: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(services, stage, fail)
+    monkeypatch.setattr(module, stage, fail)
     answer = post(canary_call("sandbox-rx-capecitabine"), "order-select")
     says = check_error(answer, 500, "exception")
     assert CANARY not in says + lines() + "".join(capfd.readouterr())
@@ -126,6 +141,18 @@ def test_res_06_a_failure_of_ours_is_500_with_type_and_place_only(
     assert failure["types"] == ["Unexpected", "KeyError"]
     assert failure["at"][0].startswith("web/services.py:")
     assert set(failure) == {"event", "types", "at"}
+
+
+def test_a_log_that_cannot_be_written_prints_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(services, "evaluate", fail)
+    with monkeypatch.context() as patched:
+        patched.setattr("cds_service.web.call_log.sys.stderr", closed)
+        check_error(post(canary_call("sandbox-rx-capecitabine"), "order-select"), 500, "exception")
+    assert "".join(capfd.readouterr()) == ""
 
 
 @pytest.mark.parametrize(
@@ -207,3 +234,32 @@ def test_hostile_bodies_log_one_line_of_ours(name: str, lines: Callable[[], str]
     [line] = lines().splitlines()
     assert json.loads(line)["event"] == "call"
     assert sys.getsizeof(line) < 2_000
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Flask]:
+    """An application with a store, whose patients' data must not reach it."""
+    app = create_app(Config(store=str(tmp_path)), content(), lambda: NOW)
+    yield app
+    app.extensions[STORE].close()
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(CALLS.glob("*.json"))])
+def test_the_store_holds_nothing_of_a_patient(name: str, kept: Flask, tmp_path: Path) -> None:
+    """Names, notes, ids with the patient's number, the token, the comment on a card: not one byte of them on disk."""
+    body = canary_call(name)
+    body["context"]["patientId"] = CANARY
+    body = json.loads(json.dumps(body).replace(f"Patient/{stored(name)['context']['patientId']}", f"Patient/{CANARY}"))
+    web, path = kept.test_client(), f"/cds-services/{ID}{stored(name)['hook']}"
+    answer = web.post(path, data=json.dumps(body), headers={"Authorization": f"Bearer {CANARY}"})
+    for card in answer.get_json().get("cards", []):
+        said = {"reason": {"code": CANARY + " x", "system": f"{CANARY} x", "display": CANARY}, "userComment": CANARY}
+        item = {"card": card["uuid"], "outcome": "overridden", "outcomeTimestamp": "2026-03-02T08:59:00Z"}
+        taken = {**item, "outcome": "accepted", "acceptedSuggestions": [{"id": f"{CANARY} x"}]}
+        items = [{**item, "overrideReason": said, CANARY: CANARY}, taken, {**item, "card": CANARY}]
+        answered = web.post(f"{path}/feedback", data=json.dumps({"feedback": items}))
+        assert answered.get_json() == {"received": 2, "ignored": 1}
+    assert web.get("/readyz").status_code == 200
+    on_disk = b"".join(found.read_bytes() for found in tmp_path.iterdir())
+    assert b"heartbeats" in on_disk
+    assert CANARY.encode().lower() not in on_disk.lower()

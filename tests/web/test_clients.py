@@ -46,7 +46,7 @@ HOSPITAL_PAGE = HOSPITAL.cors_origins[0]
 
 @cache
 def app() -> Flask:
-    return create_app(CONFIG, content(), lambda: NOW, verifier())
+    return create_app(CONFIG, content(), lambda: NOW, verifier=verifier())
 
 
 def page() -> FlaskClient:
@@ -158,7 +158,7 @@ def test_with_a_token_errors_are_what_they_are() -> None:
 
 
 def test_a_stranger_is_refused_before_the_body_is_read() -> None:
-    small = create_app(Config(max_body_bytes=1_000, registry=REGISTRY), content(), lambda: NOW, verifier())
+    small = create_app(Config(max_body_bytes=1_000, registry=REGISTRY), content(), lambda: NOW, verifier=verifier())
     answer = small.test_client().post(PATH, data=b" " * 2_000)
     check_error(answer, 401, "login")
 
@@ -235,7 +235,7 @@ def test_what_follows_the_guards_knows_the_client() -> None:
         (CONFIG, verifier(), HOSPITAL),
         (Config(), None, None),
     ):
-        served, seen = create_app(config, content(), lambda: NOW, checked), list[Client | None]()
+        served, seen = create_app(config, content(), lambda: NOW, verifier=checked), list[Client | None]()
 
         def note(answer: Any, seen: list[Client | None] = seen) -> Any:
             seen.append(g.get("client"))

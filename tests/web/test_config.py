@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,12 +42,14 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "CDS_INSECURE": "yes",
             "CDS_LOG_LEVEL": "DEBUG",
             "CDS_FETCH_MS": "700",
+            "CDS_STORE": str(tmp_path),
+            "CDS_REQUIRE_RECORD": "1",
             "PATH": "/bin",
         }
     )
     origins = ("https://a.example", "http://localhost:8081")
     given = Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE, 20, fetch_ms=700)
-    assert config == given
+    assert config == replace(given, store=str(tmp_path), require_record=True)
     assert not config.answers_loopback_only
 
 
@@ -83,6 +86,10 @@ def test_what_is_given_overrules_the_environment() -> None:
         pytest.param({"CDS_SITE": "/none/such.toml"}, "CDS_SITE is /none/such.toml, which is not a file", id="no-site"),
         pytest.param({"CDS_SITE": "/"}, "CDS_SITE is /, which is not a file", id="site-a-directory"),
         pytest.param({"CDS_INSECURE": "maybe"}, "CDS_INSECURE", id="flag"),
+        pytest.param({"CDS_STORE": "/none/such"}, "CDS_STORE is /none/such, which is not a directory", id="no-store"),
+        pytest.param({"CDS_STORE": str(SITE)}, "CDS_STORE is .* not a directory", id="store-a-file"),
+        pytest.param({"CDS_REQUIRE_RECORD": "1"}, "CDS_REQUIRE_RECORD needs CDS_STORE", id="records-nowhere"),
+        pytest.param({"CDS_REQUIRE_RECORD": "often"}, "CDS_REQUIRE_RECORD", id="records-flag"),
         pytest.param({"CDS_LOG_LEVEL": "loud"}, "CDS_LOG_LEVEL", id="level"),
         pytest.param({"CDS_FETCH_MS": "0"}, "CDS_FETCH_MS", id="no-time"),
         pytest.param({"CDS_FETCH_MS": "10001"}, "CDS_FETCH_MS", id="too-much-time"),
@@ -129,8 +136,9 @@ def test_no_error_repeats_the_key() -> None:
         {"CDS_SITE": str(SITE)},
         {"CDS_MAX_DRAFT_ORDERS": "7"},
         {"CDS_FETCH_MS": "10"},
+        {"CDS_STORE": "postgresql://cds:word@db/cds", "CDS_REQUIRE_RECORD": "1"},
     ],
-    ids=["defaults", "elsewhere", "others", "site", "drafts", "fetch"],
+    ids=["defaults", "elsewhere", "others", "site", "drafts", "fetch", "store"],
 )
 def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
     config = read_config(environ)
@@ -141,10 +149,11 @@ def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("environ", "warned"),
     [
-        pytest.param({}, ["CDS_UUID_KEY", "CDS_SITE"], id="defaults"),
-        pytest.param({"CDS_UUID_KEY": KEY}, ["CDS_SITE"], id="key"),
-        pytest.param(ELSEWHERE, ["CDS_INSECURE"], id="elsewhere"),
-        pytest.param({"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY}, ["CDS_INSECURE"], id="insecure-loopback"),
+        pytest.param({}, ["CDS_UUID_KEY", "CDS_SITE", "CDS_STORE"], id="defaults"),
+        pytest.param({"CDS_UUID_KEY": KEY}, ["CDS_SITE", "CDS_STORE"], id="key"),
+        pytest.param({"CDS_UUID_KEY": KEY, "CDS_STORE": "/"}, ["CDS_SITE"], id="key-and-store"),
+        pytest.param(ELSEWHERE, ["CDS_INSECURE", "CDS_STORE"], id="elsewhere"),
+        pytest.param({"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY, "CDS_STORE": "/"}, ["CDS_INSECURE"], id="insecure"),
     ],
 )
 def test_what_the_operator_hears(environ: dict[str, str], warned: list[str]) -> None:
@@ -227,14 +236,14 @@ def test_a_slip_in_the_clients_stops_the_start_with_its_line(tmp_path: Path) -> 
     ],
 )
 def test_what_the_operator_hears_of_clients(tmp_path: Path, text: str, says: str) -> None:
-    (warning,) = at_site(tmp_path, text, CDS_UUID_KEY=KEY).warnings
+    (warning,) = at_site(tmp_path, text, CDS_UUID_KEY=KEY, CDS_STORE="/").warnings
     assert warning.startswith("CDS_SITE")
     assert says in warning
 
 
 def test_with_issuers_there_is_nothing_to_warn_of(tmp_path: Path) -> None:
-    assert at_site(tmp_path, ISSUED, **BEHIND_TLS).warnings == ()
-    assert at_site(tmp_path, ISSUED, **BEHIND_TLS, CDS_INSECURE="1").warnings == ()
+    assert at_site(tmp_path, ISSUED, **BEHIND_TLS, CDS_STORE="/").warnings == ()
+    assert at_site(tmp_path, ISSUED, **BEHIND_TLS, CDS_STORE="/", CDS_INSECURE="1").warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -256,3 +265,9 @@ def test_with_issuers_there_is_nothing_to_warn_of(tmp_path: Path) -> None:
 )
 def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_the_password_of_a_store_does_not_show() -> None:
+    config = read_config({"CDS_STORE": "postgresql://cds:s3cret-word@db/cds"})
+    assert "s3cret-word" not in repr(config)
+    assert "s3cret-word" not in " ".join(config.warnings)

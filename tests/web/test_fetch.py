@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from cds_service.app import allowed_by_client, create_app
+from cds_service.app import create_app
 from cds_service.config import Config
 from cds_service.errors import ConfigError
 from cds_service.fhir.budget import Limits
@@ -27,7 +27,7 @@ from cds_service.fhir.server import FhirServers
 from cds_service.replay.stored import StoredCall, load_patient
 from cds_service.trust.clients import Client, Registry
 from cds_service.web.call_log import LOGGER
-from cds_service.web.services import Reach
+from cds_service.web.reach import Reach, allowed_by_client
 from tests.fhir.fault_server import FhirServer, Handler, send_json
 from tests.fhir.faults import FAULTS
 from tests.fhir.test_addresses import LOOPBACK_SPELLINGS, OTHER_SPELLINGS

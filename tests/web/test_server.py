@@ -15,11 +15,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from cds_service import app
 from cds_service.config import Config
 from cds_service.errors import ConfigError, ContentError
 from cds_service.pathway.content import Content
+from cds_service.store.database import open_existing
 from cds_service.web import server, worker
 from tests.web.service_calls import ID, ROOT, stored
 
@@ -198,6 +200,26 @@ def test_serve_hands_its_configuration_to_the_server(monkeypatch: pytest.MonkeyP
     assert (seen["target"], seen["factory"]) == ("cds_service.web.worker:build", True)
     assert os.environ["CDS_PORT"] == "1234"
     assert seen["log_access"] is False
+
+
+def test_the_tables_are_made_before_workers_ask_for_them(tmp_path: Path) -> None:
+    assert server.prepare_store(Config(store=str(tmp_path))) == ()
+    engine = open_existing(str(tmp_path))
+    assert "decisions" in inspect(engine).get_table_names()
+    engine.dispose()
+    assert server.prepare_store(Config()) == ()
+
+
+def test_a_store_that_cannot_be_used_is_a_warning(tmp_path: Path) -> None:
+    """Decision 42: cards are served all the same."""
+    [warning] = server.prepare_store(Config(store="postgresql://cds:s3cret-word@127.0.0.1:9/cds"))
+    assert warning.startswith("CDS_STORE cannot be used (OperationalError")
+    assert "s3cret-word" not in warning
+
+
+def test_a_store_of_another_kind_stops_the_start() -> None:
+    with pytest.raises(ConfigError, match="CDS_STORE"):
+        server.serve(Config(store="mysql://db/x"))
 
 
 def test_a_port_in_use_stops_the_start_and_is_named() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from cds_service.config import Config
 from cds_service.errors import Overloaded
-from cds_service.web import services
+from cds_service.web import slot
 from tests.web.service_calls import CALLS, ID, check_answer, check_error, client, post, stored
 
 SELECT, SIGN = "sandbox-rx-capecitabine", "sandbox-rx-sign"
@@ -250,6 +250,7 @@ def test_head_on_a_service_is_405_without_body() -> None:
     [
         ("/cds-services", "GET, HEAD, OPTIONS"),
         ("/healthz", "GET, HEAD, OPTIONS"),
+        ("/readyz", "GET, HEAD, OPTIONS"),
         (f"/cds-services/{ID}order-sign", "OPTIONS, POST"),
     ],
 )
@@ -327,10 +328,10 @@ def test_a_body_shorter_than_announced_is_400() -> None:
 
 def test_a_busy_service_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decision 30: 503 for overload, with an OperationOutcome."""
-    monkeypatch.setattr(services, "_GATE", Lock())
-    monkeypatch.setattr(services, "PATIENCE_SECONDS", 0)
-    with services.compute_slot(), pytest.raises(Overloaded) as caught, services.compute_slot():
+    monkeypatch.setattr(slot, "_GATE", Lock())
+    monkeypatch.setattr(slot, "PATIENCE_SECONDS", 0)
+    with slot.compute_slot(), pytest.raises(Overloaded) as caught, slot.compute_slot():
         pass
     assert (caught.value.status, caught.value.issue_code) == (503, "transient")
-    with services.compute_slot():
+    with slot.compute_slot():
         pass

@@ -1,0 +1,138 @@
+"""Group commit: writes of concurrent calls share one transaction and one sync, and each waits until it is on disk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from cds_service.errors import StoreError
+from cds_service.store.database import as_store_error, migrate
+
+T = TypeVar("T")
+Write = Callable[[Connection], T]
+
+MOST_TOGETHER: Final = 200
+"""Writes in one transaction."""
+MOST_WAITING: Final = 1_000
+"""Writes that may wait for a store that hangs; one more fails at once."""
+PATIENCE_SECONDS: Final = 2.0
+"""How long a call waits for its write."""
+
+
+@dataclass(eq=False, slots=True)
+class _Job:
+    write: Write[Any]
+    done: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    error: StoreError | None = None
+
+
+class GroupCommit:
+    """One thread that writes what all threads of this process hand in.
+
+    The first write goes out at once; those that arrive while it is being synced go out together in the next
+    transaction. Each write has a savepoint, so one that fails takes no other with it. ``patience`` bounds what a call
+    waits; a write given up may still reach the disk later.
+    """
+
+    def __init__(self, engine: Engine, patience: float = PATIENCE_SECONDS) -> None:
+        self._engine = engine
+        self._patience = patience
+        self._waiting: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._busy_since: float | None = None
+        self._closed = False
+        self._migrated = False
+        self.transactions = 0
+
+    def run(self, write: Write[T]) -> T:
+        """Do ``write`` inside a transaction; its result, once that is on disk. StoreError if it is not known to be."""
+        job = _Job(write)
+        with self._changed:
+            if self._closed:
+                raise StoreError("closed")
+            if len(self._waiting) >= MOST_WAITING or self._hangs():
+                raise StoreError("does not answer")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+                self._thread.start()
+            self._waiting.append(job)
+            self._changed.notify()
+        if not job.done.wait(self._patience):
+            raise StoreError("does not answer")
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    def close(self) -> None:
+        """Write what waits, then end the thread and the connections."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join(self._patience)
+        self._engine.dispose()
+
+    def _hangs(self) -> bool:
+        return self._busy_since is not None and time.monotonic() - self._busy_since > self._patience
+
+    def _work(self) -> None:
+        while jobs := self._next():
+            try:
+                self._commit(jobs)
+            except Exception as error:
+                # Whatever it is: the thread must live, and the calls must hear of it.
+                for job in jobs:
+                    job.error = job.error or _told(error)
+            with self._changed:
+                self._busy_since = None
+            for job in jobs:
+                job.done.set()
+
+    def _next(self) -> list[_Job]:
+        """The writes that wait, as soon as there is one; none when closed and all is written."""
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait()
+            jobs = [self._waiting.popleft() for _ in range(min(MOST_TOGETHER, len(self._waiting)))]
+            self._busy_since = time.monotonic() if jobs else None
+            return jobs
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        if not self._migrated:
+            # Here and not at the start: a store that was down then is made ready when it comes back.
+            migrate(self._engine)
+            self._migrated = True
+        with as_store_error(), self._engine.begin() as connection:
+            for job in jobs:
+                self._attempt(job, connection)
+        self.transactions += 1
+
+    def _attempt(self, job: _Job, connection: Connection) -> None:
+        savepoint = connection.begin_nested()
+        try:
+            with as_store_error():
+                job.result = job.write(connection)
+                savepoint.commit()
+        except Exception as error:
+            job.error = _told(error)
+            try:
+                savepoint.rollback()
+            except SQLAlchemyError:
+                # The savepoint is gone with all of the transaction, as after a full disk.
+                raise job.error from None
+
+
+def _told(error: Exception) -> StoreError:
+    """The error as callers may hear it; a fault of ours by its type alone."""
+    return error if isinstance(error, StoreError) else StoreError(type(error).__name__)
