@@ -95,10 +95,7 @@ def read_card(path: Path) -> Card:
 
 def check_shape(validator: Validator, node: Any, path: Path, first_line: int = 1) -> None:
     """Check a YAML node against a JSON Schema; ContentError names the line of the first fault."""
-    try:
-        errors = sorted(validator.iter_errors(node), key=lambda found: list(map(str, found.absolute_path)))
-    except RecursionError:
-        raise ContentError(f"{path}:{_deepest(node, first_line)}", "is nested too deeply") from None
+    errors = sorted(validator.iter_errors(node), key=lambda found: list(map(str, found.absolute_path)))
     for error in errors:
         deepest = min(error.context or [error], key=lambda found: -len(found.absolute_path))
         at, line = node, line_of(node, None, first_line)
@@ -107,17 +104,6 @@ def check_shape(validator: Validator, node: Any, path: Path, first_line: int = 1
             at = at[step]
         where = "/".join(map(str, deepest.absolute_path)) or "front matter"
         raise ContentError(f"{path}:{line}", f"{where}: {deepest.message}")
-
-
-def _deepest(node: Any, first_line: int) -> int:
-    """The line of the first node that lies deepest."""
-    found = line_of(node, None, first_line)
-    level = [node]
-    while level:
-        found = line_of(level[0], None, first_line)
-        parts = [part for item in level for part in (item.values() if isinstance(item, dict) else item)]
-        level = [part for part in parts if isinstance(part, dict | list)]
-    return found
 
 
 def _split(path: Path) -> tuple[str, str, int]:

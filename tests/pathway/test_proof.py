@@ -14,6 +14,7 @@ from cds_service.content_files import find_cards
 from cds_service.errors import ContentError
 from cds_service.facts.registry import all_facts
 from cds_service.pathway.card import Card, Rule
+from cds_service.pathway.card_proof import check_card
 from cds_service.pathway.cases import read_cases
 from cds_service.pathway.condition import All, Is
 from cds_service.pathway.content import load_content
@@ -32,6 +33,21 @@ def test_the_shipped_content_is_sound() -> None:
     report = check(find_cards(), TODAY)
     assert report.problems == ()
     assert "total over" in report.notes[0]
+
+
+def test_a_card_with_too_many_states_is_refused_before_its_table_is_made() -> None:
+    """Its wording is judged all the same."""
+    content = load_content(find_cards())
+    card = content.cards[0]
+    facts = sorted(all_facts().items())[:14]
+    every = [
+        replace(card.rules[0], id=f"{name}-{place}", when=Is(name, (state,)))
+        for name, spec in facts
+        for place, state in enumerate(spec.states)
+    ]
+    faults, rows = check_card(replace(card, rules=(*every, *card.rules)), content)
+    assert rows == 0
+    assert "rows, 4000000 can be proved: tell fewer states apart" in str(faults[0])
 
 
 @pytest.mark.parametrize(
