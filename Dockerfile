@@ -4,6 +4,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY cds_service ./cds_service
 COPY cards ./cards
+COPY fixtures ./fixtures
 # Wheels only: nothing may be compiled here.
 RUN python -m venv /opt/cds
 RUN /opt/cds/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary=:all: .

@@ -12,11 +12,17 @@ BIN := $(VENV)/bin
 # Stamps: a second run installs only what pyproject.toml changed.
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+# A FHIR server of another project, for tests/integration: its many libraries stay out of ours.
+SEKMET := .venv-sekmet
+SEKMET_STAMP := $(SEKMET)/.installed
+# A CDS Hooks client of another project, for tests/sandbox: likewise.
+HEALTHCHAIN := .venv-healthchain
+HEALTHCHAIN_STAMP := $(HEALTHCHAIN)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Modules that decide about patients: every branch is tested.
 CORE := cds_service/record.py,cds_service/facts/*,cds_service/reading/*,cds_service/pathway/*
 
-.PHONY: help serve test lint check cover kills bench mutants value-sets register trace image-check clean
+.PHONY: help serve test lint check cover kills bench mutants value-sets register trace prefetch docs image-check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,15 +45,15 @@ check: $(DEV_STAMP) ## content: cards, value sets, lexicon, templates, cases
 mutants: $(DEV_STAMP) ## every mutant of a card must be caught by one of its cases
 	$(BIN)/cds-service check --mutants
 
-cover: $(DEV_STAMP) ## pytest; every branch of the core must be covered
+cover: $(DEV_STAMP) $(SEKMET_STAMP) $(HEALTHCHAIN_STAMP) ## pytest; every branch of the core must be covered
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=100
 	$(BIN)/coverage report --format=total | xargs printf 'All modules: %s %%\n'
 
-kills: $(DEV_STAMP) ## kill -9 the service 200 times under load, on SQLite and PostgreSQL (takes an hour or so)
+kills: $(DEV_STAMP) ## kill -9 the service 200 times under load, on SQLite and on PostgreSQL (takes some minutes)
 	tools/with-postgres $(BIN)/python -m pytest -m long tests/store/test_kill.py
 
-bench: $(DEV_STAMP) ## throughput and CPU per call against a floor server; fails below the limits
+bench: $(DEV_STAMP) ## throughput and CPU per call against a floor server, waits for FHIR servers; fails beyond the limits
 	$(BIN)/python -m bench.run
 
 value-sets: $(DEV_STAMP) ## make cards/value-sets/*.json from the verified codes
@@ -61,6 +67,13 @@ trace: $(DEV_STAMP) ## make docs/pathway-trace.md from the cards and statements.
 	$(BIN)/cds-service trace > .pathway-trace.md
 	mv .pathway-trace.md docs/pathway-trace.md
 
+prefetch: $(DEV_STAMP) ## make docs/prefetch-templates.md from cards/prefetch.yaml
+	$(BIN)/cds-service prefetch > .prefetch-templates.md
+	mv .prefetch-templates.md docs/prefetch-templates.md
+
+docs: $(DEV_STAMP) ## build the documentation site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 image-check: ## build the container image, start it, ask for its health (needs docker)
 	docker build --tag $(IMAGE) .
 	@id=$$(docker run --rm --detach --env CDS_UUID_KEY="$$(head -c 32 /dev/urandom | base64)" \
@@ -73,7 +86,7 @@ image-check: ## build the container image, start it, ask for its health (needs d
 	docker logs "$$id"; echo "not healthy after 30 s: $$state" >&2; exit 1
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(SEKMET) $(HEALTHCHAIN) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: Python 3.11 or later is needed" >&2; exit 1; }
@@ -90,3 +103,16 @@ $(RUN_STAMP): pyproject.toml | $(VENV)/bin/python
 $(DEV_STAMP): pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable '.[dev]'
 	@touch $(RUN_STAMP) $@
+
+# Elsewhere than in CI it may be missing: the tests that need it are then skipped and say so.
+$(SEKMET_STAMP): tests/integration/requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m venv $(SEKMET)
+	@if $(SEKMET)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<; then touch $@; \
+	elif [ -n "$${CI:-}" ]; then echo "sekmet-fhir could not be installed" >&2; exit 1; \
+	else rm -rf $(SEKMET); echo "sekmet-fhir could not be installed: the tests that need it are skipped" >&2; fi
+
+$(HEALTHCHAIN_STAMP): tests/sandbox/healthchain-requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m venv $(HEALTHCHAIN)
+	@if $(HEALTHCHAIN)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<; then touch $@; \
+	elif [ -n "$${CI:-}" ]; then echo "healthchain could not be installed" >&2; exit 1; \
+	else rm -rf $(HEALTHCHAIN); echo "healthchain could not be installed: the tests that need it are skipped" >&2; fi

@@ -1,6 +1,8 @@
 """Closed-loop load: some connections, each sends the same call again as soon as it has the answer.
 
-    python -m bench.load URL BODY_FILE SECONDS CONNECTIONS      prints {"requests", "seconds", "failed"}
+    python -m bench.load URL BODY_FILE SECONDS CONNECTIONS
+
+prints {"requests", "seconds", "failed", "median_ms", "longest_ms"}: the last two from sending a call to its answer.
 
 A process of its own, so that it can be kept off the server's core. Plain sockets with keep-alive: anything more
 comfortable costs more than the servers that are measured.
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import json
 import socket
+import statistics
 import sys
 import threading
 import time
@@ -61,16 +64,16 @@ class Connection:
 
 
 def load(url: str, body: bytes, seconds: float, connections: int) -> dict[str, float]:
-    """Load ``url`` for about ``seconds``; how many answers came, in how long, and how many were not 200."""
-    answered = [0] * connections
+    """Load ``url`` for about ``seconds``; how many answers came, in how long, how late, and how many were not 200."""
+    waited: list[list[float]] = [[] for _ in range(connections)]
     failed = [0] * connections
     start = time.perf_counter()
 
     def work(number: int) -> None:
         connection = Connection(url, body)
-        while time.perf_counter() - start < seconds:
+        while (sent := time.perf_counter()) - start < seconds:
             failed[number] += not connection.send()
-            answered[number] += 1
+            waited[number].append(time.perf_counter() - sent)
         connection.close()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(connections)]
@@ -78,7 +81,15 @@ def load(url: str, body: bytes, seconds: float, connections: int) -> dict[str, f
         thread.start()
     for thread in threads:
         thread.join()
-    return {"requests": sum(answered), "seconds": time.perf_counter() - start, "failed": sum(failed)}
+    spent = time.perf_counter() - start
+    every = [answer for of_connection in waited for answer in of_connection]
+    return {
+        "requests": len(every),
+        "seconds": spent,
+        "failed": sum(failed),
+        "median_ms": 1000 * statistics.median(every),
+        "longest_ms": 1000 * max(every),
+    }
 
 
 def main(url: str, body: str, seconds: str, connections: str) -> None:

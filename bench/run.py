@@ -1,6 +1,6 @@
 """Compare the service with the floor on this machine, and fail when it has become too dear.
 
-    python -m bench.run [--seconds 2] [--rounds 5] [--connections 4] [--sizes S,M,L] [--json]
+    python -m bench.run [--seconds 2] [--rounds 5] [--connections 4] [--sizes S,M,L] [--rows floor,fetch,page] [--json]
 
 Both run on 127.0.0.1 with one worker on the same server, and are loaded in turn (A B A B), so that a busy
 neighbour disturbs both alike. Figures are medians over the rounds; only ratios are judged, never absolute times. CPU is
@@ -9,33 +9,29 @@ that of the server's processes, from /proc (Linux).
     throughput   req/s of the service over the floor (Flask, orjson, one fixed card), an order of ours, with cards
     not ours     CPU per call of an order that is not ours, over reading the body and parsing it strictly once
 
+The rows ``fetch`` compare nothing: calls whose data are read from a FHIR server that is slow or hangs
+(``bench.fetch``). The row ``page`` is a change of order on the workbench page (``bench.page``).
+
 Exit status: 0 within the limits, 1 beyond one, 2 if a server did not start or answered something else.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
-import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from bench.fetch import Waits, fetch_verdicts, run_fetches
+from bench.page import page_verdicts, run_page
 from bench.payload import SIZES, build, encoded
-
-ROOT = Path(__file__).resolve().parent.parent
+from bench.processes import SERVICE, CannotMeasureError, cpu_seconds, free_port, post, run_load, served
 
 LEAST_THROUGHPUT = {"S": 0.3, "M": 0.8, "L": 1.2}
 """Requests per second of the service over those of the floor, by size of the call."""
@@ -44,13 +40,7 @@ MOST_CPU_NOT_OURS = 1.3
 """CPU per call that is not ours, over reading and strictly parsing the same body, at size ``M``."""
 
 HOOK = "order-select"
-START_SECONDS = 30.0
-TICKS = os.sysconf("SC_CLK_TCK")
-SERVICE = "from cds_service.cli import main; main()"
-
-
-class CannotMeasureError(Exception):
-    """A server did not start, or answered something that makes the comparison worthless."""
+ROWS = ("floor", "fetch", "page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,89 +61,10 @@ class Figures:
     cpu_ms: float
 
 
-def process_tree(pid: int) -> list[int]:
-    """A process and its descendants."""
-    found, waiting = [], [pid]
-    while waiting:
-        current = waiting.pop()
-        found.append(current)
-        for children in Path(f"/proc/{current}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                waiting.extend(map(int, children.read_text().split()))
-    return found
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its descendants so far."""
-    ticks = 0
-    for member in process_tree(pid):
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / TICKS
-
-
-def cores() -> tuple[list[str], list[str]]:
-    """Command prefixes that keep the servers and the load on cores of their own, empty where that cannot be done."""
-    usable = sorted(os.sched_getaffinity(0))
-    if len(usable) == 1 or not shutil.which("taskset"):
-        return [], []
-    return ["taskset", "-c", str(usable[0])], ["taskset", "-c", str(usable[1])]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def post(url: str, body: bytes) -> Any:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        raise CannotMeasureError(f"{url} answered {error.code}: {error.read().decode(errors='replace')}") from None
-
-
-@contextlib.contextmanager
-def served(arguments: Sequence[str], port: int, ready: str) -> Iterator[int]:
-    """Run a server until the block ends; its process id, once ``ready`` answers in any way."""
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([*cores()[0], sys.executable, *arguments], cwd=ROOT, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not _answers(f"http://127.0.0.1:{port}{ready}"):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    raise CannotMeasureError(f"{' '.join(arguments)} did not start:\n{log.read().decode()}")
-                time.sleep(0.05)
-            yield process.pid
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=2).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
 def measure(contestant: Contestant, seconds: float, connections: int) -> Figures:
     """Load a contestant once."""
     before = cpu_seconds(contestant.process)
-    command = [sys.executable, "-m", "bench.load", contestant.url, str(contestant.body), str(seconds), str(connections)]
-    done = subprocess.run([*cores()[1], *command], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise CannotMeasureError(f"{contestant.name} could not be loaded:\n{done.stderr}")
-    result = json.loads(done.stdout)
-    if result["failed"] or not result["requests"]:
-        raise CannotMeasureError(f"{contestant.name}: {result['failed']} of {result['requests']} answers were not 200")
+    result = run_load(contestant.name, contestant.url, contestant.body, seconds, connections)
     spent = cpu_seconds(contestant.process) - before
     return Figures(result["requests"] / result["seconds"], 1000 * spent / result["requests"])
 
@@ -222,7 +133,7 @@ def verdicts(figures: Mapping[str, Mapping[str, Figures]]) -> list[tuple[str, fl
     return found
 
 
-def _plain(by_name: Mapping[str, Figures]) -> dict[str, dict[str, float]]:
+def _plain(by_name: Mapping[str, Figures | Waits]) -> dict[str, dict[str, float]]:
     return {name: dataclasses.asdict(item) for name, item in by_name.items()}
 
 
@@ -233,27 +144,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="of which the medians are taken (5)")
     parser.add_argument("--connections", type=int, default=4, help="in a closed loop (4)")
     parser.add_argument("--sizes", type=lambda text: text.split(","), default=list(SIZES), help="of calls (S,M,L)")
+    parser.add_argument(
+        "--rows", type=lambda text: text.split(","), default=list(ROWS), help="what to measure (floor,fetch,page)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     if set(options.sizes) - set(SIZES):
         parser.error(f"--sizes: known are {', '.join(SIZES)}")
+    if set(options.rows) - set(ROWS):
+        parser.error(f"--rows: known are {', '.join(ROWS)}")
     try:
         with tempfile.TemporaryDirectory() as directory:
-            figures = run(options, Path(directory))
+            figures = run(options, Path(directory)) if "floor" in options.rows else {}
+            waits = run_fetches(Path(directory), options.seconds, options.rounds) if "fetch" in options.rows else {}
+            page = run_page(options.rounds) if "page" in options.rows else []
     except CannotMeasureError as error:
         print(error, file=sys.stderr)
         return 2
-    judged = verdicts(figures)
+    judged = [*verdicts(figures), *fetch_verdicts(waits), *page_verdicts(page)]
     if options.json:
-        print(json.dumps({"figures": {size: _plain(by_name) for size, by_name in figures.items()}, "verdicts": judged}))
+        plain = {size: _plain(by_name) for size, by_name in figures.items()}
+        print(json.dumps({"figures": plain, "waits": _plain(waits), "verdicts": judged}))
     else:
-        print(f"{'size':<6}{'contestant':<14}{'req/s':>9}{'x floor':>9}{'CPU ms':>9}")
+        if figures:
+            print(f"{'size':<6}{'contestant':<14}{'req/s':>9}{'x floor':>9}{'CPU ms':>9}")
         for size, by_name in figures.items():
             for name, item in by_name.items():
                 ratio = item.rate / by_name["floor"].rate
                 print(f"{size:<6}{name:<14}{item.rate:>9.0f}{ratio:>9.2f}{item.cpu_ms:>9.2f}")
-        for name, ratio, limit, kept in judged:
-            print(f"{'kept' if kept else 'BROKEN':<8}{name:<14}{ratio:.2f} ({limit})")
+        for name, row in waits.items():
+            print(f"{name:<24}median {row.median:.0f} ms, longest {row.longest:.0f} ms, CPU {row.cpu:.1f} ms")
+        for name, figure, limit, kept in judged:
+            print(f"{'kept' if kept else 'BROKEN':<8}{name:<16}{figure:.2f} ({limit})")
     return 0 if all(kept for *_, kept in judged) else 1
 
 

@@ -23,12 +23,15 @@ from cds_service.trust.replay_guard import TokenIds, TokenIdsInMemory, TokenIdsW
 from cds_service.trust.tokens import Verifier
 from cds_service.web.answers import install_errors
 from cds_service.web.call_log import call_logger, install_call_log, log_warning
+from cds_service.web.demo import install_demo
 from cds_service.web.feedback import install_feedback
 from cds_service.web.guards import install_guards
+from cds_service.web.metrics import Metrics, install_metrics
 from cds_service.web.reach import Reach, allowed_by_client
 from cds_service.web.readiness import install_readiness
 from cds_service.web.recording import Recorder
 from cds_service.web.services import Serving, install_endpoints
+from cds_service.web.workbench import install_workbench
 
 STORE = "cds_service.store"
 """Under this name an application holds its Store in ``extensions``, or None."""
@@ -59,24 +62,35 @@ def create_app(
     app.url_map.redirect_defaults = False
     log = call_logger(config.log_level)
     install_call_log(app, log)
+    served = load_served(config, clock) if content is None else content
+    metrics = Metrics(served)
+    install_metrics(app, config, metrics, log)
     now = clock or _now
     store = Store(store_url(config.store)) if config.store else None
     app.extensions[STORE] = store
     if verifier is None and config.registry.needs_tokens:
-        verifier = build_verifier(config, now, log, store)
+        verifier = build_verifier(config, now, log, store, metrics)
     install_guards(app, config, verifier)
     install_errors(app, log)
-    served = load_served(config, clock) if content is None else content
     reach = Reach(allowed_by_client(config.registry), FhirServers(Limits(seconds=config.fetch_ms / 1000), timer))
+    reach.warm_up()
     recorder = Recorder(store, config, served, new_id or _new_id)
     install_endpoints(app, Serving(config, served, now, reach, recorder))
     install_feedback(app, config, served, now, store)
-    install_readiness(app, now, recorder, verifier)
+    install_readiness(app, now, recorder, verifier, metrics)
+    if config.shows_workbench:
+        install_workbench(app, config, served, now)
+    if config.demo:
+        install_demo(app, config)
     return app
 
 
 def build_verifier(
-    config: Config, clock: Callable[[], datetime], log: logging.Logger, store: Store | None = None
+    config: Config,
+    clock: Callable[[], datetime],
+    log: logging.Logger,
+    store: Store | None = None,
+    metrics: Metrics | None = None,
 ) -> Verifier:
     """The check of tokens against the clients of a configuration; the first fetch of their keys has begun.
 
@@ -85,13 +99,15 @@ def build_verifier(
 
     def report(client: str, problem: str) -> None:
         log_warning(log, f"the keys of client {client} could not be renewed: {problem}")
+        if metrics is not None:
+            metrics.failed_keys(client)
 
     def lost() -> None:
         log_warning(log, "a used token could not be stored: until the store works, it is known to this process alone")
 
     key_sets = key_sets_of(config.registry, time.monotonic, report)
     for key_set in key_sets.values():
-        key_set.warm_up()
+        key_set.keep_fresh()
     token_ids: TokenIds = TokenIdsInMemory()
     if store is not None:
         token_ids = TokenIdsWithFallback(TokenIdsInStore(store), lost)

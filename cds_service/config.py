@@ -13,6 +13,7 @@ from cds_service.content_files import find_cards
 from cds_service.errors import ConfigError
 from cds_service.loopback import is_loopback
 from cds_service.trust.clients import Registry, read_registry
+from cds_service.trust.demo_client import demo_registry
 
 _DEVELOPMENT_KEY = b"development key of cds-service: not secret, for loopback only"
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
@@ -23,8 +24,11 @@ _LARGEST_BODY = 100_000_000
 _MOST_DRAFTS = 100_000
 _SHORTEST_FETCH = 10
 _LONGEST_FETCH = 10_000
+_MOST_WORKERS = 64
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
+FHIR_PATH = "/fhir"
+"""Where the demo's FHIR API is served."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULTS: Mapping[str, str] = MappingProxyType(
@@ -42,6 +46,10 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "CDS_LOG_LEVEL": "info",
         "CDS_STORE": "",
         "CDS_REQUIRE_RECORD": "",
+        "CDS_WORKERS": "1",
+        "CDS_METRICS_OPEN": "",
+        "CDS_WORKBENCH": "auto",
+        "CDS_DEMO": "",
     }
 )
 """Every setting by its environment name, with its default as text."""
@@ -60,6 +68,9 @@ class Config:
     ``insecure`` lifts the rule that callers without authentication must be on this machine; no token is spared by it.
     ``store`` is where decisions and feedback are kept: a directory (SQLite in it), a postgresql URL, or "" (nowhere).
     ``require_record`` refuses a call whose decision cannot be kept (decision 42).
+    ``workers`` are the processes that answer calls. ``metrics_open`` answers ``/metrics`` to callers elsewhere too.
+    ``workbench`` serves the workbench page, or does not; None leaves it to ``shows_workbench``.
+    ``demo`` serves the stored patients at ``/fhir`` and, if the site file names no clients, answers the public sandbox.
     """
 
     host: str = "127.0.0.1"
@@ -76,6 +87,15 @@ class Config:
     fetch_ms: int = 450
     store: str = field(default="", repr=False)
     require_record: bool = False
+    workers: int = 1
+    metrics_open: bool = False
+    workbench: bool | None = None
+    demo: bool = False
+
+    @property
+    def shows_workbench(self) -> bool:
+        """Whether the workbench page is served: as configured, else where only this machine is answered."""
+        return self.answers_loopback_only if self.workbench is None else self.workbench
 
     @property
     def has_own_key(self) -> bool:
@@ -100,14 +120,18 @@ class Config:
             found.append("CDS_UUID_KEY is not set: card uuids use a development key that everybody knows")
         if not registry.clients and not self.insecure:
             found.append("CDS_SITE names no clients: only callers on this machine are answered, for development")
-        if registry.open_client is not None:
+        if self.demo:
+            found.append("CDS_DEMO is set: invented patients are served at /fhir, to pages of the public sandbox too")
+        if registry.open_client is not None and self.site is not None:
             found.append(f"CDS_SITE: client {registry.open_client.name} has no issuer: its calls carry no token")
-        if registry.development:
+        if registry.development and self.site is not None:
             found.append("CDS_SITE sets development = true: only callers on this machine are answered, http is allowed")
-        if registry.demo:
+        if registry.demo and self.site is not None:
             found.append("CDS_SITE sets demo = true: anybody can sign calls as the public sandbox")
         if self.insecure and not registry.needs_tokens:
             found.append("CDS_INSECURE is set: anybody who reaches this port is answered, without authentication")
+        if self.shows_workbench and not self.answers_loopback_only:
+            found.append("CDS_WORKBENCH is set: anybody who reaches this port can use the workbench without a token")
         if not self.store:
             found.append("CDS_STORE is not set: decisions and feedback are not kept")
         return tuple(found)
@@ -128,6 +152,10 @@ class Config:
             "CDS_LOG_LEVEL": self.log_level,
             "CDS_STORE": self.store,
             "CDS_REQUIRE_RECORD": "1" if self.require_record else "",
+            "CDS_WORKERS": str(self.workers),
+            "CDS_METRICS_OPEN": "1" if self.metrics_open else "",
+            "CDS_WORKBENCH": "auto" if self.workbench is None else str(int(self.workbench)),
+            "CDS_DEMO": "1" if self.demo else "",
         }
 
 
@@ -145,7 +173,11 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
     host = _address(text["CDS_HOST"])
     insecure = _flag("CDS_INSECURE", text["CDS_INSECURE"])
     site = _site(text["CDS_SITE"])
+    port = _number("CDS_PORT", text["CDS_PORT"], 1, _LARGEST_PORT)
+    demo = _flag("CDS_DEMO", text["CDS_DEMO"])
     registry = read_registry(site) if site is not None else Registry()
+    if demo:
+        registry = _demo(host, port, insecure, registry)
     _check_exposure(host, insecure, registry)
     cors_origins = _origins(text["CDS_CORS_ORIGINS"])
     if cors_origins and registry.needs_tokens:
@@ -154,9 +186,15 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
     require_record = _flag("CDS_REQUIRE_RECORD", text["CDS_REQUIRE_RECORD"])
     if require_record and not store:
         raise ConfigError("CDS_REQUIRE_RECORD needs CDS_STORE: a directory or a postgresql:// URL to keep records in")
+    workers = _number("CDS_WORKERS", text["CDS_WORKERS"], 1, _MOST_WORKERS)
+    if workers > 1 and registry.needs_tokens and not store:
+        raise ConfigError(
+            f"CDS_WORKERS is {workers} and clients sign tokens (CDS_SITE), but CDS_STORE is not set: workers learn "
+            "only from a store which tokens were used; set CDS_STORE, or CDS_WORKERS to 1"
+        )
     config = Config(
         host=host,
-        port=_number("CDS_PORT", text["CDS_PORT"], 1, _LARGEST_PORT),
+        port=port,
         cards=_cards(text["CDS_CARDS"]),
         max_body_bytes=_number("CDS_MAX_BODY_BYTES", text["CDS_MAX_BODY_BYTES"], _SMALLEST_BODY, _LARGEST_BODY),
         cors_origins=cors_origins,
@@ -168,23 +206,53 @@ def read_config(environ: Mapping[str, str], given: Mapping[str, str | None] | No
         fetch_ms=_number("CDS_FETCH_MS", text["CDS_FETCH_MS"], _SHORTEST_FETCH, _LONGEST_FETCH),
         store=store,
         require_record=require_record,
+        workers=workers,
+        metrics_open=_flag("CDS_METRICS_OPEN", text["CDS_METRICS_OPEN"]),
+        workbench=_workbench(text["CDS_WORKBENCH"]),
+        demo=demo,
     )
     return replace(config, uuid_key=_uuid_key(text["CDS_UUID_KEY"], is_required=not config.answers_loopback_only))
 
 
 def _check_exposure(host: str, insecure: bool, registry: Registry) -> None:
-    """ConfigError if the address to listen on lets in more than the clients allow."""
-    if is_loopback(host):
-        return
-    if registry.development:
+    """ConfigError if more callers are let in than the clients allow."""
+    if registry.development and not is_loopback(host):
         raise ConfigError(
             f"CDS_HOST is {host}, not a loopback address, but the site file sets development = true: set it to false"
         )
-    if not registry.needs_tokens and not insecure:
+    if registry.development and insecure:
+        # Loopback may be what a proxy calls: whoever reaches that would be answered, and could name servers over http.
+        raise ConfigError(
+            "CDS_INSECURE is set, but the site file (CDS_SITE) sets development = true, which is for this machine "
+            "alone: unset one of them"
+        )
+    if not is_loopback(host) and not registry.needs_tokens and not insecure:
         raise ConfigError(
             f"CDS_HOST is {host}, not a loopback address, but the site file (CDS_SITE) names no client with an issuer: "
             "listening elsewhere then needs --insecure (CDS_INSECURE=1) and a proxy that authenticates"
         )
+
+
+def _demo(host: str, port: int, insecure: bool, registry: Registry) -> Registry:
+    """The clients of the demo: those of the site file, if it names any, else the public sandbox.
+
+    ConfigError where callers from elsewhere than this machine would be answered.
+    """
+    if not is_loopback(host):
+        raise ConfigError(f"CDS_DEMO is for this machine alone, but CDS_HOST is {host}: set it to 127.0.0.1")
+    if insecure:
+        raise ConfigError("CDS_DEMO is for this machine alone, but CDS_INSECURE is set: unset one of them")
+    if not registry.clients:
+        return demo_registry(_addresses(host, port), FHIR_PATH)
+    if not registry.development:
+        raise ConfigError("CDS_DEMO with clients of a site file (CDS_SITE) needs development = true there")
+    return registry
+
+
+def _addresses(host: str, port: int) -> tuple[str, ...]:
+    """What a service on this machine can be called by; the address that it listens on comes first."""
+    own = f"[{host}]" if ":" in host else host
+    return tuple(dict.fromkeys(f"http://{name}:{port}" for name in (own, "127.0.0.1", "localhost")))
 
 
 def _flag(key: str, text: str) -> bool:
@@ -193,6 +261,14 @@ def _flag(key: str, text: str) -> bool:
     if text.lower() in _FALSE:
         return False
     raise ConfigError(f"{key} must be 1 or 0")
+
+
+def _workbench(text: str) -> bool | None:
+    if text.lower() in {"", "auto"}:
+        return None
+    if text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    raise ConfigError("CDS_WORKBENCH must be auto, 1 or 0")
 
 
 def _number(key: str, text: str, least: int, most: int) -> int:

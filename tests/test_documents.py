@@ -6,26 +6,16 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cds_service.app import create_app
 from cds_service.cli import main
 from cds_service.config import Config
+from tests.docs.shell import is_part
 
 README = Path("README.md").read_text(encoding="utf-8")
 DOCUMENTS = [*Path().glob("*.md"), *Path("docs").rglob("*.md")]
-
-
-def is_part(wanted: Any, found: Any) -> bool:
-    """Whether every member of ``wanted`` stands in ``found``."""
-    if isinstance(wanted, dict):
-        same = isinstance(found, dict) and set(wanted) <= set(found)
-        return same and all(is_part(value, found[key]) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        return isinstance(found, list) and len(wanted) == len(found) and all(map(is_part, wanted, found))
-    return bool(wanted == found)
 
 
 @pytest.mark.parametrize("day", ["2026-03-02", "2026-11-22", "2031-07-01"])

@@ -5,6 +5,8 @@ Equal flows give equal bytes. Text is wrapped by counting characters, which hold
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from cds_service.describe.flow import Station
@@ -23,11 +25,15 @@ _LETTERS_OF_CARD = 32
 _CARDS_PER_LINE = 2
 _INK = "#1a1a1a"
 _LINES = "#4a4a4a"
+_NO_MARKS: Mapping[str, str] = MappingProxyType({})
 _FILLS = {"question": "#e8f0fa", "card": "#ffffff", "end": "#f3f3f3"}
 
 
-def as_svg(flow: tuple[Station, ...], title: str) -> str:
-    """The picture, with a title and a description that a screen reader reads."""
+def as_svg(flow: tuple[Station, ...], title: str, marks: Mapping[str, str] = _NO_MARKS) -> str:
+    """The picture, with a title and a description that a screen reader reads.
+
+    ``marks`` gives boxes a further class for a style sheet, by the id of the decision point or card.
+    """
     svg = Element(
         "svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", "aria-labelledby": "flow-title flow-desc"}
     )
@@ -40,9 +46,12 @@ def as_svg(flow: tuple[Station, ...], title: str) -> str:
         is_branch = bool(station.point.orders)
         left = _EDGE + _SHIFT if is_branch else _EDGE
         words = _wrap(f"{station.point.id}  {station.point.question}", _LETTERS_OF_BOX)
-        cards = [(_wrap(card.title, _LETTERS_OF_CARD), note) for card, note in station.cards]
+        cards = [
+            (_wrap(card.title, _LETTERS_OF_CARD), note, marks.get(card.id, "") if _is_marked(station, marks) else "")
+            for card, note in station.cards
+        ]
         heights = [
-            max(_height(len(text) + 1) for text, _ in cards[first : first + _CARDS_PER_LINE])
+            max(_height(len(text) + 1) for text, _, _ in cards[first : first + _CARDS_PER_LINE])
             for first in range(0, len(cards), _CARDS_PER_LINE)
         ]
         beside = sum(heights) + _GAP // 2 * max(0, len(heights) - 1)
@@ -53,7 +62,7 @@ def as_svg(flow: tuple[Station, ...], title: str) -> str:
             _line(svg, [(_EDGE + _SHIFT / 2, trunk), (_EDGE + _SHIFT / 2, middle), (left, middle)])
         elif number:
             _line(svg, [(_EDGE + _BOX / 2, previous), (_EDGE + _BOX / 2, middle - box / 2)], "yes")
-        _box(svg, left, middle - box / 2, _BOX, words, "question")
+        _box(svg, left, middle - box / 2, _BOX, words, f"question {marks.get(station.point.id, '')}")
         end = left + _BOX
         if station.point.otherwise:
             text = _wrap(station.point.otherwise, _LETTERS_OF_CARD)
@@ -85,11 +94,16 @@ def _description(flow: tuple[Station, ...]) -> str:
     return " ".join(parts)
 
 
-def _cards(svg: Element, cards: list[tuple[list[str], str]], heights: list[int], top: float) -> None:
+def _is_marked(station: Station, marks: Mapping[str, str]) -> bool:
+    """Whether the cards of a station carry their marks: a card stands at several, and was asked at some."""
+    return marks.get(station.point.id) == "here"
+
+
+def _cards(svg: Element, cards: list[tuple[list[str], str, str]], heights: list[int], top: float) -> None:
     _bracket(svg, top, top + sum(heights) + _GAP // 2 * (len(heights) - 1))
     for row, tall in enumerate(heights):
-        for column, (words, note) in enumerate(cards[row * _CARDS_PER_LINE : (row + 1) * _CARDS_PER_LINE]):
-            _box(svg, _CARDS + column * (_CARD + _GAP), top, _CARD, [*words, note], "card", tall)
+        for column, (words, note, mark) in enumerate(cards[row * _CARDS_PER_LINE : (row + 1) * _CARDS_PER_LINE]):
+            _box(svg, _CARDS + column * (_CARD + _GAP), top, _CARD, [*words, note], f"card {mark}", tall)
         top += tall + _GAP // 2
 
 
@@ -102,10 +116,14 @@ def _bracket(svg: Element, top: float, bottom: float) -> None:
     )
 
 
-def _box(svg: Element, left: float, top: float, wide: float, lines: list[str], kind: str, tall: int = 0) -> None:
-    """A rectangle with lines of text; the last line of a card, its version and standing, is small."""
+def _box(svg: Element, left: float, top: float, wide: float, lines: list[str], names: str, tall: int = 0) -> None:
+    """A rectangle with lines of text; the last line of a card, its version and standing, is small.
+
+    ``names`` are its classes: its kind, then a mark if it has one.
+    """
     high = tall or _height(len(lines))
-    group = SubElement(svg, "g")
+    kind = names.partition(" ")[0]
+    group = SubElement(svg, "g", {"class": names.strip()})
     shape = {"x": f"{left:g}", "y": f"{top:g}", "width": f"{wide:g}", "height": f"{high:g}", "rx": "6"}
     dashes = {"stroke-dasharray": "5 4"} if kind == "end" else {}
     SubElement(group, "rect", {**shape, "fill": _FILLS[kind], "stroke": _LINES, **dashes})

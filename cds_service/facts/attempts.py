@@ -68,6 +68,7 @@ class _Attempt:
     source="F8",
     states=("yes", "no", "unknown:not-searched", "unknown:indeterminate", "unknown:uninterpretable"),
     searches=_SEARCHES,
+    reads=("observations", "documents", "specimens"),
 )
 def failed_ultrasound_biopsy(case: Case) -> Fact:
     """An ultrasound-guided liver biopsy failed because the lesion was not seen or not hit.

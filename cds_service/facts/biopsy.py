@@ -72,6 +72,7 @@ _DECLINED_SEARCHES = ("procedures", "serviceRequests", "consents", "flags", "con
     source="F6",
     states=("yes", "no", "unknown:not-searched", "unknown:stale"),
     searches=REQUEST_SEARCHES,
+    reads=("observations", "reports", "procedures", "documents"),
 )
 def biopsy_requested(case: Case) -> Fact:
     """A biopsy of liver or pancreas is requested, booked, or among the draft orders of the call.
@@ -87,6 +88,7 @@ def biopsy_requested(case: Case) -> Fact:
     source="F7",
     states=("yes", "no", "unknown:not-searched", "unknown:stale"),
     searches=_DECLINED_SEARCHES,
+    reads=("observations", "reports", "documents"),
 )
 def biopsy_declined_or_contraindicated(case: Case) -> Fact:
     """A refusal of biopsy or a contraindication to it is documented and recent (decision 11).
@@ -116,6 +118,7 @@ def biopsy_declined_or_contraindicated(case: Case) -> Fact:
     source="C2",
     states=("yes", "no", "unknown:not-searched", "unknown:stale"),
     searches=REQUEST_SEARCHES,
+    reads=("observations", "reports", "procedures", "documents"),
 )
 def guided_biopsy_requested(case: Case) -> Fact:
     """A biopsy of the liver with CT, contrast ultrasound, fusion, MRI or laparoscopic guidance is asked for already.

@@ -29,6 +29,7 @@ _VALUED = frozenset({"final", "amended", "corrected", "appended", "preliminary"}
     source="F7",
     states=("yes", "no", "unknown:not-searched"),
     searches=_SEARCHES,
+    reads=("medicationStatements",),
 )
 def bleeding_risk(case: Case) -> Fact:
     """INR, platelets, anticoagulant use or a coagulopathy is on record; of each analyte the latest value is shown."""

@@ -161,6 +161,8 @@ _NEAR_SITES = frozenset({"liver", "node", "peritoneum", "biliary", ""})
     source="F2",
     states=("yes", "no", "unknown:not-searched", "unknown:uninterpretable"),
     searches=("conditions", "reports", "documents", "observations"),
+    reads=("specimens",),
+    asks=("pancreatic_cancer",),
 )
 def excluded_histology(case: Case) -> Fact:
     """A proven histology to which this pathway does not apply: neuroendocrine, lymphoma, a metastasis to the pancreas.
@@ -283,6 +285,7 @@ def _why_not(problem: Problem) -> str:
     source="F14",
     states=("yes:likely-source", "yes:other-site", "no", "unknown:not-searched"),
     searches=("conditions", "reports"),
+    reads=("observations", "documents", "specimens"),
 )
 def other_primary_history(case: Case) -> Fact:
     """A cancer of another organ, now or ever, from the Conditions and from final pathology.

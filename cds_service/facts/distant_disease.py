@@ -116,6 +116,7 @@ def _is_of_another_cancer(item: Resource, case: Case) -> bool:
     source="Q1",
     states=("yes:metastatic", "yes:systemic", "no", "unknown:not-searched"),
     searches=(),
+    asks=("other_distant_disease",),
 )
 def tissue_scope_extends(case: Case) -> Fact:
     """Whether the site asks for tissue beyond liver metastases, and this patient is in that scope."""

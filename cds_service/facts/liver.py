@@ -67,6 +67,8 @@ _DESPITE_GAPS = frozenset(list(_ANSWERS)[:7])
     ),
     searches=_SEARCHES,
     traits=("modality-ct", "modality-mri", "modality-us", "multiple", "origin-unclear"),
+    reads=("documents", "specimens"),
+    asks=("other_primary_history", "pancreatic_cancer"),
 )
 def liver_metastases(case: Case) -> Fact:
     """Metastases of this cancer in the liver, with the strongest level of evidence.

@@ -24,6 +24,7 @@ _ENOUGH = 2
     source="F3",
     states=("yes", "no", "unknown:not-searched"),
     searches=_SEARCHES,
+    asks=("liver_metastases",),
 )
 def definite_beyond_ct(case: Case) -> Fact:
     """Imaging shows definite liver metastases on MRI, or on two modalities, and nothing has overturned it since."""
@@ -45,6 +46,7 @@ def definite_beyond_ct(case: Case) -> Fact:
     source="C3",
     states=("yes", "no"),
     searches=(),
+    asks=("liver_metastases",),
 )
 def liver_pathology_recent(case: Case) -> Fact:
     """The pathology that proves the liver metastases is within its window. Undated, or not surely within it: no."""
@@ -61,6 +63,7 @@ def liver_pathology_recent(case: Case) -> Fact:
     source="F3",
     states=("yes", "no"),
     searches=(),
+    asks=("liver_metastases", "other_primary_history"),
 )
 def liver_origin_unclear(case: Case) -> Fact:
     """The liver metastases may be another cancer's: nobody says whose they are, and one that spreads there is known.
@@ -80,6 +83,7 @@ def liver_origin_unclear(case: Case) -> Fact:
     source="C3",
     states=("yes", "no", "unknown:not-searched"),
     searches=_SEARCHES,
+    reads=("observations",),
 )
 def liver_imaging_recent(case: Case) -> Fact:
     """The latest CT, MRI or PET whose report tells of the liver is within the restaging window."""

@@ -106,7 +106,9 @@ _REQUESTS = frozenset(
         "Claim",
     }
 )
-_NOT_LIVE = frozenset({"cancelled", "canceled", "revoked", "stopped", "completed", "entered-in-error"})
+NOT_LIVE = frozenset({"cancelled", "canceled", "revoked", "stopped", "completed", "entered-in-error"})
+"""Statuses of an order that nobody will act on."""
+"""Statuses of an order that nobody will act on."""
 
 
 def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:
@@ -200,7 +202,7 @@ def _with_kind(order: Order, kind: str) -> Order:
 def not_live(resource: Resource) -> str:
     """Why nobody will act on an order, whatever it is for (pathway 3.3), or ""."""
     status = as_text(resource.get("status")).lower()
-    if status in _NOT_LIVE:
+    if status in NOT_LIVE:
         return f"not a live order: {status}"
     return "an instruction not to do it" if says_not_to(resource) else ""
 

@@ -43,6 +43,7 @@ _ELSEWHERE = frozenset({"img.ct_other_region", "site.other"})
     source="F11",
     states=("yes", "no", "unknown:not-searched", "unknown:indeterminate", "unknown:stale"),
     searches=_DONE_SEARCHES,
+    asks=("resection_ordered",),
 )
 def pancreas_protocol_ct_done(case: Case) -> Fact:
     """A CT with a stated pancreas protocol, within its window, which is shorter before a resection.

@@ -26,6 +26,7 @@ _RECORDED = "a recorded diagnosis, not final pathology"
     source="C10",
     states=("yes", "no", "no:regimen-fits", "unknown:not-searched", "unknown:uninterpretable"),
     searches=_SEARCHES,
+    asks=("excluded_histology", "tissue_confirmation"),
 )
 def histology_mismatch(case: Case) -> Fact:
     """Final pathology proves another histology, for which the ordered regimen is not listed as standard.

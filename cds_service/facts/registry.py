@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FactSpec:
-    """One registered fact. ``searches`` are keys of ``cards/prefetch.yaml``; ``traits`` what it may carry."""
+    """One registered fact. ``searches`` are keys of ``cards/prefetch.yaml``; ``traits`` what it may carry.
+
+    ``reads`` are further keys whose resources it looks at, without which its absences stand all the same. ``asks`` are
+    the facts that it asks. Together they say what has to be fetched for it (``searches_of``).
+    """
 
     name: str
     source: str
     states: tuple[str, ...]
     searches: tuple[str, ...]
+    reads: tuple[str, ...]
+    asks: tuple[str, ...]
     traits: tuple[str, ...]
     compute: Callable[[Case], Fact]
     summary: str
@@ -33,7 +39,14 @@ _REGISTRY: dict[str, FactSpec] = {}
 
 
 def fact(
-    name: str, *, source: str, states: Iterable[str], searches: Iterable[str] = (), traits: Iterable[str] = ()
+    name: str,
+    *,
+    source: str,
+    states: Iterable[str],
+    searches: Iterable[str] = (),
+    reads: Iterable[str] = (),
+    asks: Iterable[str] = (),
+    traits: Iterable[str] = (),
 ) -> Callable[[Callable[[Case], Fact]], Callable[[Case], Fact]]:
     """Register a fact function under ``name``. ``source`` is the pathway fact id (``F4``)."""
 
@@ -42,7 +55,15 @@ def fact(
             raise ValueError(f"the fact {name!r} is registered twice")
         summary = (compute.__doc__ or "").strip().splitlines()
         _REGISTRY[name] = FactSpec(
-            name, source, tuple(states), tuple(searches), tuple(traits), compute, summary[0] if summary else ""
+            name,
+            source,
+            tuple(states),
+            tuple(searches),
+            tuple(reads),
+            tuple(asks),
+            tuple(traits),
+            compute,
+            summary[0] if summary else "",
         )
         return compute
 
@@ -52,3 +73,16 @@ def fact(
 def all_facts() -> MappingProxyType[str, FactSpec]:
     """Every registered fact by name. ``cds_service.facts`` imports the modules that register them."""
     return MappingProxyType(_REGISTRY)
+
+
+def searches_of(names: Iterable[str]) -> frozenset[str]:
+    """Every search that these facts look at, with those of the facts that they ask, and so on."""
+    todo, seen = list(names), set[str]()
+    found: set[str] = set()
+    while todo:
+        spec = _REGISTRY[todo.pop()]
+        if spec.name not in seen:
+            seen.add(spec.name)
+            found.update(spec.searches, spec.reads)
+            todo.extend(spec.asks)
+    return frozenset(found)

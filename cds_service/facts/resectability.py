@@ -43,6 +43,7 @@ class _Statement:
         *("unknown:not-found", "unknown:not-searched", "unknown:stale", "unknown:conflict"),
     ),
     searches=_SEARCHES,
+    asks=("liver_metastases", "prior_systemic_therapy"),
 )
 def resectability(case: Case) -> Fact:
     """How resectable the tumour was last said to be. An order for resection says nothing about it.

@@ -62,6 +62,8 @@ class _Proof:
     source="F19",
     states=("yes", "unknown:not-found", "unknown:not-searched", "unknown:indeterminate"),
     searches=_SEARCHES,
+    reads=("specimens",),
+    asks=("pancreatic_cancer", "prior_systemic_therapy"),
 )
 def conversion_response(case: Case) -> Fact:
     """Response of proven liver metastases to systemic therapy: all four proofs, else unknown.

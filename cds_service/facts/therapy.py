@@ -61,6 +61,8 @@ class Treatment:
     source="F9",
     states=("yes", "no", "unknown:not-searched", "unknown:indeterminate"),
     searches=_SEARCHES,
+    reads=("conditions", "reports"),
+    asks=("other_primary_history", "pancreatic_cancer"),
 )
 def prior_systemic_therapy(case: Case) -> Fact:
     """Systemic anticancer therapy for this cancer, first given more than a week ago.

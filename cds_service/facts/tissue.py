@@ -87,6 +87,7 @@ class _Item:
         "unknown:stale",
     ),
     searches=TISSUE_SEARCHES,
+    asks=("pancreatic_cancer",),
 )
 def tissue_confirmation(case: Case) -> Fact:
     """Final cytology or histology that establishes malignancy compatible with this pancreatic cancer.
@@ -127,6 +128,8 @@ def tissue_confirmation(case: Case) -> Fact:
     source="F5",
     states=("yes", "no", "unknown:not-searched", "unknown:uninterpretable"),
     searches=_PENDING_SEARCHES,
+    reads=("observations", "documents"),
+    asks=("pancreatic_cancer",),
 )
 def pathology_pending(case: Case) -> Fact:
     """A pathology report is not final yet, or a recent biopsy has no report.

@@ -17,6 +17,7 @@ from cds_service.facts.tissue import TISSUE_SEARCHES
     source="C9",
     states=("yes", "no", "unknown:not-searched"),
     searches=TISSUE_SEARCHES,
+    asks=("tissue_confirmation",),
 )
 def pancreatic_origin_stated(case: Case) -> Fact:
     """The pathology behind a confirmed tissue diagnosis is of the pancreas, or names it as the origin in so many words.

@@ -56,6 +56,7 @@ class _Place:
     source="F16",
     states=("yes", "no", "unknown:not-found", "unknown:not-searched", "unknown:indeterminate", "unknown:conflict"),
     searches=("conditions",),
+    asks=("pancreatic_cancer",),
 )
 def left_sided_tumour(case: Case) -> Fact:
     """Body or tail of the pancreas (yes), head (no), by the Conditions that F1 rests on: code or body site, else words.
@@ -105,6 +106,8 @@ def _line(place: _Place, counts: bool) -> Finding:
     source="F16",
     states=("yes", "no", "unknown:not-found", "unknown:not-searched", "unknown:uninterpretable"),
     searches=("observations",),
+    reads=("reports", "documents"),
+    asks=("other_primary_history", "pancreatic_cancer"),
 )
 def tumour_large(case: Case) -> Fact:
     """The greatest diameter of the primary, by the latest size Observation, is above the limit. ``number`` in mm.

@@ -67,6 +67,7 @@ class _Bilirubin:
         "unknown:stale",
     ),
     searches=_CA_SEARCHES,
+    asks=("cholangitis_recorded", "emergency_context"),
 )
 def ca19_9_markedly_elevated(case: Case) -> Fact:
     """The latest CA 19-9 is above the limit, and neither bilirubin nor cholangitis explains that. ``number`` in U/mL.

@@ -88,14 +88,18 @@ def find(entries: Iterable[Entry], query: Query) -> tuple[Entry, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """Answers searches from entries at hand. ``templates`` by key; ``values`` fill their tokens."""
+    """Answers searches from entries at hand. ``templates`` by key; ``values`` fill their tokens.
+
+    ``doubts`` say why the entries may not be all there are (``fhir/chart.py``): then no search is complete.
+    """
 
     entries: tuple[Entry, ...]
     templates: Mapping[str, str]
     values: Mapping[str, str]
+    doubts: tuple[str, ...] = ()
 
     def fetch(self, keys: tuple[str, ...]) -> Mapping[str, Answer]:
-        """The answers to the named searches: complete, as the files are all there is."""
+        """The answers to the named searches: complete, unless there are doubts that the files are all there is."""
         return {key: self._answer(key) for key in keys}
 
     def _answer(self, key: str) -> Answer:
@@ -103,7 +107,10 @@ class FolderSource:
             query = fill_template(self.templates[key], self.values)
         except CannotSearchError as error:
             return Answer(key, (), Completeness.NOT_ATTEMPTED, (str(error),))
-        return Answer(key, find(self.entries, query), Completeness.COMPLETE)
+        found = find(self.entries, query)
+        if not self.doubts or (query.is_read and found):
+            return Answer(key, found, Completeness.COMPLETE)
+        return Answer(key, found, Completeness.INCOMPLETE if found else Completeness.FAILED, self.doubts)
 
 
 def read_entries(path: Path) -> tuple[Entry, ...]:

@@ -13,7 +13,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import cache, partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NamedTuple
 
 import requests
@@ -61,7 +60,7 @@ def trusted_roots() -> ssl.SSLContext:
 
 
 class Line:
-    """One session with at most one connection. ``get`` is for one thread at a time, ``cut`` for any."""
+    """At most one connection. ``get`` is for one thread at a time, ``cut`` for any."""
 
     def __init__(self, server: AllowedServer, resolver: Resolver = resolve) -> None:
         self._server = server
@@ -69,12 +68,6 @@ class Line:
         self._budget: Budget | None = None
         self._socket: socket.socket | None = None
         self._adapter = _PinnedAdapter(self, server)
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers.clear()
-        self._session.headers.update(_HEADERS)
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount(f"{server.place.scheme}://", self._adapter)
         for name in _TALKATIVE:
             logging.getLogger(name).disabled = True
 
@@ -97,13 +90,12 @@ class Line:
 
     def _get(self, url: str, token: AccessToken | None, budget: Budget) -> Reply:
         header = token.header() if token is not None else ""
-        with self._session.get(
-            url,
-            headers={"Authorization": header} if header else {},
-            stream=True,
-            allow_redirects=False,
-            timeout=self.time_left(),
-        ) as answer:
+        # Past the session of requests: its merging of settings, cookies and hooks is a third of what a request costs,
+        # and we want none of it. The adapter follows no redirect and reads nothing from the environment.
+        prepared = requests.Request(
+            "GET", url, headers={**_HEADERS, "Authorization": header} if header else _HEADERS
+        ).prepare()
+        with self._adapter.send(prepared, stream=True, timeout=self.time_left()) as answer:
             body = bytearray()
             for chunk in answer.iter_content(_CHUNK):
                 body += chunk
@@ -164,7 +156,7 @@ class Line:
 
     def close(self) -> None:
         """Give the connection back to the system."""
-        self._session.close()
+        self._adapter.close()
         self._socket = None
 
 

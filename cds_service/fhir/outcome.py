@@ -49,6 +49,8 @@ _CLAUSES = {
     Outcome.UNREADABLE: "what the FHIR server sent could not be read",
 }
 _OF_STATUS: dict[int, Outcome] = {
+    HTTPStatus.BAD_REQUEST: Outcome.REJECTED,
+    HTTPStatus.UNPROCESSABLE_ENTITY: Outcome.REJECTED,
     HTTPStatus.UNAUTHORIZED: Outcome.REFUSED,
     HTTPStatus.FORBIDDEN: Outcome.REFUSED,
     HTTPStatus.NOT_FOUND: Outcome.NOT_FOUND,
@@ -58,14 +60,17 @@ _OF_STATUS: dict[int, Outcome] = {
 
 
 def outcome_of(status: int) -> Outcome:
-    """What an HTTP status means for a fetch."""
+    """What an HTTP status means for a fetch.
+
+    Only 400 and 422 say that a search is not taken as it is written. Other client errors may have any cause.
+    """
     if status == HTTPStatus.OK:
         return Outcome.ANSWERED
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return Outcome.REDIRECTED
-    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _OF_STATUS.get(status, Outcome.REJECTED)
-    return Outcome.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else Outcome.UNREADABLE
+    if status >= HTTPStatus.BAD_REQUEST:
+        return _OF_STATUS.get(status, Outcome.ERROR)
+    return Outcome.UNREADABLE
 
 
 class FetchError(Exception):

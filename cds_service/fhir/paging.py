@@ -7,7 +7,7 @@ from typing import Any
 
 from cds_service.fhir.addresses import FhirBase
 from cds_service.fhir.prefetch import read_value
-from cds_service.fhir.shapes import as_list, as_object, as_text
+from cds_service.fhir.shapes import as_list, as_object, as_text, type_and_id
 from cds_service.fhir.source import Answer, Completeness
 
 Page = Mapping[str, Any]
@@ -50,13 +50,29 @@ def join_pages(pages: Sequence[Page]) -> Page:
 def read_pages(key: str, pages: Sequence[Page], wanted: str, page_size: int, *, is_search: bool) -> Answer:
     """The answer that the pages of one search give.
 
-    A page that is just full, with neither a total nor a next link, comes from servers that cut results short without
-    a word (counterparties part 2): it is not complete.
+    Where no total says how much there is, two things cast doubt (counterparties part 2). A page that is just full,
+    without a next link, comes from servers that cut results short without a word. A result that stands on two pages
+    has moved while they were read, or a page came twice: another result may then stand on none.
     """
     whole = join_pages(pages)
     answer = read_value(key, whole, wanted, is_search=is_search, sender=SENDER)
-    is_full = is_search and page_size and len(as_list(pages[-1].get("entry"))) >= page_size
-    if answer.completeness is Completeness.COMPLETE and is_full and whole.get("total") is None:
+    if answer.completeness is not Completeness.COMPLETE or not is_search or whole.get("total") is not None:
+        return answer
+    problem = ""
+    if page_size and len(as_list(pages[-1].get("entry"))) >= page_size:
         problem = f"{SENDER} sent a full page and did not say whether there is more"
-        return answer._replace(completeness=Completeness.INCOMPLETE, problems=(problem,))
-    return answer
+    elif _overlap(pages, wanted):
+        problem = f"{SENDER} sent the same result on two pages, so another may be missing"
+    return answer._replace(completeness=Completeness.INCOMPLETE, problems=(problem,)) if problem else answer
+
+
+def _overlap(pages: Sequence[Page], wanted: str) -> bool:
+    """Whether a result of the type asked for stands on more than one page. What comes with results may well."""
+    seen: set[str] = set()
+    for page in pages:
+        found = (as_object(as_object(entry).get("resource")) for entry in as_list(page.get("entry")))
+        names = {type_and_id(item) for item in found if item.get("resourceType") == wanted and as_text(item.get("id"))}
+        if not seen.isdisjoint(names):
+            return True
+        seen |= names
+    return False

@@ -32,20 +32,24 @@ class PrefetchThenServer:
         self._prefetch = prefetch
         self._server = server
         self._sent: dict[str, Answer] = {}
-        self._expected: tuple[str, ...] = ()
+        self._expected: tuple[str, ...] | None = None
 
     def expect(self, keys: tuple[str, ...]) -> None:
-        """Remember what this call may ask for. Nobody is asked before something is missing."""
+        """Remember what this call rests on. Nobody is asked before some of it is missing, or for anything else."""
         self._expected = keys
 
     def fetch(self, keys: tuple[str, ...]) -> Mapping[str, Answer]:
-        """The answers to the named searches. Once one is missing, whatever is expected and missing is asked for."""
+        """The answers to the named searches. Once one is missing, whatever is expected and missing is asked for.
+
+        What the call does not rest on is answered as the client sent it. Before ``expect`` all is asked for.
+        """
+        expected = keys if self._expected is None else self._expected
         sent = self._read(keys)
-        missing = self._missing(keys)
+        missing = self._missing(tuple(key for key in keys if key in expected))
         if not missing:
             return sent
-        self._read(self._expected)
-        self._server.expect(tuple(dict.fromkeys((*missing, *self._missing(self._expected)))))
+        self._read(expected)
+        self._server.expect(tuple(dict.fromkeys((*missing, *self._missing(expected)))))
         fetched = self._server.fetch(missing)
         return {key: _join(sent[key], fetched[key]) if key in fetched else sent[key] for key in keys}
 

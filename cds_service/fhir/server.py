@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -26,7 +26,8 @@ from cds_service.fhir.line import Line, Reply, Resolver, resolve
 from cds_service.fhir.lines import Lines
 from cds_service.fhir.outcome import FetchError, Outcome, outcome_of
 from cds_service.fhir.paging import Page, next_url, read_pages
-from cds_service.fhir.shapes import as_list, as_object, reference_text, relative_reference
+from cds_service.fhir.prefetch import is_withheld
+from cds_service.fhir.shapes import as_list, as_object, as_text, reference_text, relative_reference, type_and_id
 from cds_service.fhir.source import Answer, Completeness
 from cds_service.fhir.token import AccessToken
 from cds_service.hooks.strict_json import parse_json
@@ -37,8 +38,13 @@ _PATIENT_ID = "context.patientId"
 _PATIENT_READ = re.compile(r"Patient/\{\{\s*context\.patientId\s*\}\}")
 _KEPT_AS_WRITTEN = "/?&=:,$*+%.~'()!@;"
 _TRANSIENT = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
-_SAYS_NO = frozenset({Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.REJECTED})
+_NOT_TAKEN = frozenset({Outcome.NOT_FOUND, Outcome.REJECTED})
+"""Outcomes that say of a spelling that the server does not take it. A refusal says nothing about spellings."""
+_GOES_FIRST = frozenset({"Condition", "Patient"})
+"""What a call is refused without, or what its empty answers rest on (decision 2, pathway 3.1)."""
+_BESIDE_RESULTS = frozenset({"include", "outcome"})
 _UNKNOWN_PATIENT = "the FHIR server does not know the patient"
+_UNREAD_PATIENT = "an empty answer is not believed, as the patient could not be read"
 
 
 def fill_template(template: str, values: Mapping[str, str]) -> str | None:
@@ -56,10 +62,19 @@ def fill_template(template: str, values: Mapping[str, str]) -> str | None:
     return text + quote(last, safe=_KEPT_AS_WRITTEN)
 
 
-def patient_of(entry: Any) -> str:
-    """``Patient/id`` that the resource of a Bundle entry names as its subject, or ""."""
-    resource = as_object(as_object(entry).get("resource"))
-    return relative_reference(reference_text(resource.get("subject") or resource.get("patient")))
+def names_patient(resource: Mapping[str, Any], patient: str) -> bool:
+    """Whether a resource names ``Patient/id`` as its subject, or as a participant where it has none."""
+    actors = [as_object(item).get("actor") for item in as_list(resource.get("participant"))]
+    named = [resource.get("subject") or resource.get("patient"), *actors]
+    return any(relative_reference(reference_text(value)) == patient for value in named)
+
+
+def is_result(entry: Any) -> bool:
+    """Whether a Bundle entry is a result, or cannot be read: not what is told about a search, or comes with results."""
+    whole = as_object(entry)
+    if as_text(as_object(whole.get("search")).get("mode")) in _BESIDE_RESULTS:
+        return False
+    return as_object(whole.get("resource")).get("resourceType") != "OperationOutcome"
 
 
 @dataclass
@@ -76,18 +91,27 @@ class _Search:
     may_retry: bool = True
     task: Future[None] | None = None
 
-    def has_match(self) -> bool:
-        """Whether something of the type asked for was found."""
-        return any(
-            as_object(as_object(entry).get("resource")).get("resourceType") == self.wanted
-            for page in self.pages
-            for entry in as_list(page.get("entry"))
-        )
+    def finds(self, patient: str) -> bool:
+        """Whether a resource of the type asked for came that belongs to ``Patient/id``."""
+        found = (as_object(as_object(entry).get("resource")) for entry in self._entries())
+        return any(item.get("resourceType") == self.wanted and names_patient(item, patient) for item in found)
+
+    def is_empty(self) -> bool:
+        """Whether no result came. Some servers put a warning into an empty answer (counterparties part 2)."""
+        return not any(map(is_result, self._entries()))
+
+    def is_withheld(self) -> bool:
+        """Whether the server keeps results back on purpose, or must be spared."""
+        return any(map(is_withheld, self.pages))
+
+    def _entries(self) -> Iterator[Any]:
+        return (entry for page in self.pages for entry in as_list(page.get("entry")))
 
     def answer(self) -> Answer:
         """What has come so far. A search that has not ended is out of time."""
-        pages = tuple(self.pages)
+        # The outcome first: a thread that ends between the two has then put down all pages that the outcome tells of.
         outcome = self.outcome or Outcome.TIMEOUT
+        pages = tuple(self.pages)
         if outcome is Outcome.ANSWERED:
             return read_pages(self.key, pages, self.wanted, self.page_size, is_search=self.is_search)
         if not pages:
@@ -128,12 +152,16 @@ class ServerSource:
         self.close()
 
     def expect(self, keys: tuple[str, ...]) -> None:
-        """Start these searches now, all at once; ``fetch`` waits for them."""
+        """Start these searches now, all at once; ``fetch`` waits for them.
+
+        Those that a call needs first stand in a line of their own.
+        """
         for key in keys:
             if key not in self._searches and (search := self._plan(key)) is not None:
                 self._searches[key] = search
                 if self._budget.left():
-                    search.task = self._lines.threads.submit(self._run, search)
+                    pool = self._lines.first if search.wanted in _GOES_FIRST else self._lines.threads
+                    search.task = pool.submit(self._run, search)
                 else:
                     search.outcome = Outcome.NO_TIME
 
@@ -143,18 +171,27 @@ class ServerSource:
         found = [self._searches[key] for key in keys if key in self._searches]
         patient = [search for search in self._searches.values() if _PATIENT_READ.fullmatch(self._templates[search.key])]
         wait([search.task for search in (*found, *patient) if search.task is not None], self._budget.left())
-        is_unknown = any(search.outcome is Outcome.NOT_FOUND for search in patient)
-        return {key: self._answer(key, is_unknown=is_unknown) for key in keys}
+        doubt = next(filter(None, map(self._doubt, patient)), "")
+        return {key: self._answer(key, doubt) for key in keys}
 
-    def _answer(self, key: str, *, is_unknown: bool) -> Answer:
+    def _answer(self, key: str, doubt: str) -> Answer:
         search = self._searches.get(key)
         if search is None:
             return Answer(key, (), Completeness.NOT_ATTEMPTED, ("it needs what the call does not say",))
         answer = search.answer()
-        if is_unknown and not answer.entries and answer.completeness is Completeness.COMPLETE:
+        if doubt and search.is_search and search.is_empty() and answer.completeness is Completeness.COMPLETE:
             # Another tenant's server finds nothing for anybody: that is no absence.
-            return answer._replace(completeness=Completeness.FAILED, problems=(_UNKNOWN_PATIENT,))
+            return answer._replace(completeness=Completeness.FAILED, problems=(doubt,))
         return answer
+
+    def _doubt(self, patient: _Search) -> str:
+        """Why the read of the patient lets nobody believe in empty answers; "" if the server gave the patient."""
+        answer = patient.answer()
+        if any(type_and_id(entry.resource) == self._patient() for entry in answer.entries):
+            return ""
+        if patient.outcome is Outcome.NOT_FOUND or not answer.problems:
+            return _UNKNOWN_PATIENT
+        return f"{_UNREAD_PATIENT} ({'; '.join(answer.problems)})"
 
     def outcomes(self) -> Mapping[str, int]:
         """How many searches came out how, by the names of ``Outcome``: for log and metric."""
@@ -204,37 +241,52 @@ class ServerSource:
         """Read a search in the spelling that this server takes.
 
         Servers are known to which ``patient=X`` matches nothing where ``patient=Patient/X`` does (counterparties part
-        2). Until something was found at a server, an empty answer is believed only when both spellings give it.
+        2). Until a resource of the patient was found at this base, an empty answer is believed only when both spellings
+        give it.
         """
-        lines = self._lines
         if len(search.urls) == 1:
             self._read(search, search.urls[0])
             return
         bare, typed = search.urls
-        if lines.takes_bare_ids is False:
+        place = self._base.place
+        if self._lines.takes_bare_ids(place) is False:
             self._read(search, typed)
             return
         self._read(search, bare)
-        if search.has_match():
-            lines.takes_bare_ids = True
-        elif lines.takes_bare_ids is None and not any(as_list(page.get("entry")) for page in search.pages):
+        if search.finds(self._patient()):
+            self._lines.learn_bare_ids(place, taken=True)
+        elif search.is_empty() and not search.is_withheld() and self._lines.takes_bare_ids(place) is not True:
+            # Another search may have learnt meanwhile that bare ids are not taken: this answer is then worth nothing.
             self._confirm(search, typed)
 
     def _confirm(self, search: _Search, typed: str) -> None:
+        """Ask in the other spelling for what was answered with nothing. FetchError unless that is nothing as well.
+
+        Only a complete and empty answer agrees, or one that does not take the other spelling at all.
+        """
         again = _Search(search.key, search.urls, search.wanted, search.page_size, search.is_search, may_retry=False)
+        failure: FetchError | None = None
         try:
             self._read(again, typed)
+            again.outcome = Outcome.ANSWERED
         except FetchError as error:
-            if error.outcome not in _SAYS_NO and not again.has_match():
-                raise FetchError(Outcome.UNCONFIRMED) from None
-        if not again.has_match():
+            failure = error
+        if again.finds(self._patient()):
+            search.pages = again.pages
+            self._lines.learn_bare_ids(self._base.place, taken=False)
+            if failure is not None:
+                raise failure
             return
-        ours = f"Patient/{self._values[_PATIENT_ID]}"
-        if not any(patient_of(entry) == ours for page in again.pages for entry in as_list(page.get("entry"))):
-            # Not the other spelling found these, but a server that ignores what it does not take.
+        if failure is not None:
+            agrees = failure.outcome in _NOT_TAKEN and not again.pages
+        else:
+            # What is found and not ours comes from a server that ignores what it does not take.
+            agrees = again.is_empty() and again.answer().completeness is Completeness.COMPLETE
+        if not agrees:
             raise FetchError(Outcome.UNCONFIRMED)
-        search.pages = again.pages
-        self._lines.takes_bare_ids = False
+
+    def _patient(self) -> str:
+        return f"Patient/{self._values[_PATIENT_ID]}"
 
     def _read(self, search: _Search, url: str) -> None:
         """All pages of a search from ``url`` on, as far as they may be followed."""

@@ -59,5 +59,5 @@ class ExpectingSource(Source, Protocol):
     """A Source that can work ahead, because somebody far away has to be asked."""
 
     def expect(self, keys: tuple[str, ...]) -> None:
-        """These searches may be asked for in this call; most likely they all will."""
+        """The call rests on these searches. Nobody far away is asked for others, which may stay unanswered."""
         ...

@@ -52,6 +52,13 @@ class BadItem:
 
 def read_feedback(body: Any) -> tuple[tuple[FeedbackItem, ...], tuple[BadItem, ...]]:
     """The good and the bad items of a body, in order. MalformedCall if it is no feedback, or every item is bad."""
+    good, bad = read_items(body)
+    require_good(good, bad)
+    return good, bad
+
+
+def read_items(body: Any) -> tuple[tuple[FeedbackItem, ...], tuple[BadItem, ...]]:
+    """The same, also if every item is bad."""
     if not isinstance(body, dict):
         raise MalformedCall("the body must be a JSON object with an array `feedback`")
     listed = body.get("feedback")
@@ -60,9 +67,13 @@ def read_feedback(body: Any) -> tuple[tuple[FeedbackItem, ...], tuple[BadItem, .
     read = [_read_item(index, item) for index, item in enumerate(listed)]
     good = tuple(item for item in read if isinstance(item, FeedbackItem))
     bad = tuple(item for item in read if isinstance(item, BadItem))
+    return good, bad
+
+
+def require_good(good: tuple[FeedbackItem, ...], bad: tuple[BadItem, ...]) -> None:
+    """MalformedCall, saying what is wrong with the first, if every item is bad."""
     if bad and not good:
         raise MalformedCall(f"no item of `feedback` can be recorded; item {bad[0].index}: {bad[0].problem}")
-    return good, bad
 
 
 def _read_item(index: int, value: Any) -> FeedbackItem | BadItem:

@@ -33,11 +33,16 @@ def read_text(value: object, name: str) -> str:
 
 
 def read_optional_text(value: object, name: str) -> str:
-    """A string; absent and ``null`` are ""."""
+    """A string without blanks around it; absent and ``null`` are ""."""
+    return read_untouched_text(value, name).strip()
+
+
+def read_untouched_text(value: object, name: str) -> str:
+    """A string as it was sent, for what is compared exactly; absent and ``null`` are ""."""
     if value is None:
         return ""
     if isinstance(value, str):
-        return value.strip()
+        return value
     raise MalformedCall(f"{name} must be a string")
 
 

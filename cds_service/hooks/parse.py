@@ -15,7 +15,7 @@ from cds_service.fhir.token import read_token
 from cds_service.hooks import order_select, order_sign
 from cds_service.hooks.call import HookCall
 from cds_service.hooks.draft_orders import OrderContext
-from cds_service.hooks.fields import read_object, read_optional_object, read_optional_text, read_text
+from cds_service.hooks.fields import read_object, read_optional_object, read_text, read_untouched_text
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], OrderContext]] = MappingProxyType(
     {order_select.HOOK: order_select.read_context, order_sign.HOOK: order_sign.read_context}
@@ -42,6 +42,6 @@ def parse_call(body: object, hook: str) -> HookCall:
         selections=context.selections,
         drafts=context.drafts,
         prefetch=read_optional_object(root.get("prefetch"), "prefetch"),
-        fhir_server=read_optional_text(root.get("fhirServer"), "fhirServer"),
+        fhir_server=read_untouched_text(root.get("fhirServer"), "fhirServer"),
         token=read_token(root.get("fhirAuthorization")),
     )

@@ -49,6 +49,8 @@ class Wording:
     remove_draft: str
     not_ruled_out: str
     too_many_to_remove: str
+    draft_stays: str
+    sources: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ def check_site(cards: Path, site: Path) -> tuple[Site, tuple[Finding, ...]]:
 
 def _load_shipped(cards: Path) -> Content:
     folder = cards / PATHWAY
+    if not folder.is_dir():
+        raise ContentError(str(cards), f"holds no folder {PATHWAY}: give a content directory, as cards/ is one")
     terms, lexicon = load_terminology(cards / "value-sets"), load_lexicon(cards / "lexicon")
     pathway = _read_pathway(folder / "pathway.yaml")
     links = _read_links(cards / "sources.yaml")
@@ -339,7 +343,7 @@ def _read_links(path: Path) -> dict[str, SourceLink]:
 
 def _read_prefetch(path: Path, pathway: Pathway) -> Mapping[str, str]:
     node = _mapping(path)
-    keys = {key for spec in all_facts().values() for key in spec.searches}
+    keys = {key for spec in all_facts().values() for key in (*spec.searches, *spec.reads)}
     keys |= {*pathway.required_searches, *pathway.supporting_searches}
     for key in sorted(keys.difference(node)):
         raise ContentError(str(path), f"no template for the search {key!r}, which facts read")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
 from cds_service.facts.case import Case
 from cds_service.facts.orders import Orders
+from cds_service.facts.registry import all_facts, searches_of
 from cds_service.facts.settings import Settings
 from cds_service.pathway.card import QUIET, Card
 from cds_service.pathway.content import Content
@@ -25,6 +27,27 @@ def candidate_cards(orders: Orders, content: Content) -> tuple[Card, ...]:
 def is_enabled(card: Card, settings: Settings) -> bool:
     """Whether the switch that a card needs is on; most need none."""
     return not card.enabled_by or bool(getattr(settings, card.enabled_by))
+
+
+def needed_searches(cards: Iterable[Card], content: Content) -> tuple[str, ...]:
+    """The keys of ``cards/prefetch.yaml`` on which the decision about these cards rests; what is required comes first.
+
+    A search for a type of resource brings every other search for that type with it: one may find what another has
+    missed (decision 7). The Patient is always among them: it says under which names the resources are the patient's.
+    """
+    pathway = content.pathway
+    facts = {pathway.gate, *(name for card in cards for name in card.own_facts())}
+    keys = {*pathway.required_searches, *searches_of(facts)}
+    kinds = {"Patient", *(_kind(content.prefetch[key]) for key in keys)}
+    first = (*pathway.required_searches, *all_facts()[pathway.gate].searches)
+    return tuple(
+        dict.fromkeys((*first, *(key for key, template in content.prefetch.items() if _kind(template) in kinds)))
+    )
+
+
+def _kind(template: str) -> str:
+    """The resource type that a prefetch template asks for."""
+    return template.partition("?")[0].partition("/")[0]
 
 
 def open_case(record: PatientRecord, orders: Orders, content: Content, now: datetime) -> Case:
@@ -54,7 +77,7 @@ def decide_case(case: Case, content: Content) -> Decision:
         orders,
         MappingProxyType(case.known()),
         _withhold(outcomes, content.pathway.most_cards),
-        record.searches,
+        MappingProxyType({key: record.search(key) for key in needed_searches(cards, content)}),
     )
 
 

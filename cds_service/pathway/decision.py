@@ -21,6 +21,8 @@ class Outcome:
 
     ``rule`` is the deciding rule's id, or the fact that was required or excluded. ``silence`` is "" exactly when
     the card is shown; ``indicator`` is that of this hook. ``not_ruled_out`` names exclusions that are unknown.
+    ``suggestions`` are those that the card has; ``left_out`` says which of them this answer lacks, in whole or in
+    part, as ``template:reason`` (``pathway/suggestions.py``).
     """
 
     card_id: str
@@ -31,6 +33,7 @@ class Outcome:
     indicator: str
     suggestions: tuple[str, ...] = ()
     not_ruled_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def is_shown(self) -> bool:
@@ -40,7 +43,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One call decided. ``silence`` names why no card was even considered ("" if some were)."""
+    """One call decided. ``silence`` names why no card was even considered ("" if some were).
+
+    ``searches`` are those on which the decision rests, not all that was sent.
+    """
 
     hook: str
     orders: Orders

@@ -17,6 +17,7 @@ from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.escape import escape_markdown, show_date, show_reference
 from cds_service.pathway.identity import Signer
 from cds_service.pathway.suggestions import build_suggestions, removes_too_many
+from cds_service.pathway.vendors import GENERIC, VendorProfile
 from cds_service.pathway.wording import fill_body, fill_summary
 
 VARIANT_KEY = "cds-service.variant"
@@ -26,41 +27,59 @@ MOST_ITEMS = 8
 """Evidence lines shown per fact, and orders shown per card; the rest are counted, never silently cut."""
 
 
-def render_response(decision: Decision, content: Content, call: HookCall, now: datetime, key: bytes) -> dict[str, Any]:
-    """The body of a 200 answer: ``{"cards": [...]}``, most urgent first. ``key`` signs the uuids (decision 39)."""
+def render_response(
+    decision: Decision,
+    content: Content,
+    call: HookCall,
+    now: datetime,
+    key: bytes,
+    profile: VendorProfile = GENERIC,
+) -> dict[str, Any]:
+    """The body of a 200 answer: ``{"cards": [...]}``, most urgent first. ``key`` signs the uuids (decision 39).
+
+    ``profile`` is that of the EHR that calls; what it leaves out is named by ``suggestions.name_left_out``.
+    """
     if not decision.shown:
         return {"cards": []}
     cards = {card.id: card for card in content.cards}
     signer = Signer(key, call, decision, now)
     return {
         "cards": [
-            render_card(cards[outcome.card_id], outcome, decision, content, call, signer) for outcome in decision.shown
+            render_card(cards[outcome.card_id], outcome, decision, content, call, signer, profile)
+            for outcome in decision.shown
         ]
     }
 
 
 def render_card(
-    card: Card, outcome: Outcome, decision: Decision, content: Content, call: HookCall, signer: Signer
+    card: Card,
+    outcome: Outcome,
+    decision: Decision,
+    content: Content,
+    call: HookCall,
+    signer: Signer,
+    profile: VendorProfile,
 ) -> dict[str, Any]:
     """One card as a JSON object."""
     rule = card.rule(outcome.rule)
     orders = decision.orders.of_kind(*card.orders)
     identity = signer.identify(card, orders, outcome)
     states = {name: fact.state for name, fact in decision.facts.items()}
+    detail = render_detail(card, rule, outcome, decision, content, orders)
     rendered: dict[str, Any] = {
         "uuid": identity.card,
         "summary": fill_summary(rule.summary(states), decision.facts),
-        "detail": render_detail(card, rule, outcome, decision, content, orders),
+        "detail": _with_sources(detail, card, content) if profile.may_remove_links else detail,
         "indicator": outcome.indicator,
         "source": {
             "label": f"{content.pathway.source_label} {content.pathway.version}",
             "topic": {"system": content.pathway.card_system, "code": card.topic, "display": card.title},
         },
     }
-    suggestions = build_suggestions(card, outcome, decision, content, call, identity)
+    suggestions = build_suggestions(card, outcome, decision, content, call, identity, profile)
     if suggestions:
         rendered["suggestions"] = suggestions
-        rendered["selectionBehavior"] = "at-most-one"
+        rendered["selectionBehavior"] = profile.selection_behavior
     rendered["overrideReasons"] = [
         {"code": code, "system": content.pathway.override_system, "display": content.override_reasons[code]}
         for code in card.override_reasons
@@ -83,6 +102,13 @@ def render_detail(
     blocks["gaps"] = _gaps_block(card, outcome, decision, content)
     blocks["status"] = status_line(card)
     return fill_body(card.body, blocks)
+
+
+def _with_sources(detail: str, card: Card, content: Content) -> str:
+    """The sources by name, for want of links. The closing sentence still ends the card (pathway 2.6)."""
+    closing = content.pathway.closing
+    named = "\n".join(f"- {content.links[name].label}" for name in card.sources)
+    return f"{detail.removesuffix(closing)}**{content.pathway.wording.sources}**\n\n{named}\n\n{closing}"
 
 
 def status_line(card: Card) -> str:

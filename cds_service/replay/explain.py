@@ -16,11 +16,14 @@ from cds_service.facts.orders import Order, read_orders
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.fhir.source import Source
 from cds_service.hooks import parse_call
+from cds_service.hooks.call import HookCall
 from cds_service.pathway.content import Content
 from cds_service.pathway.decide import without_cards
 from cds_service.pathway.decision import Decision, Outcome
 from cds_service.pathway.evaluate import evaluate
 from cds_service.pathway.render import render_response
+from cds_service.pathway.suggestions import name_left_out
+from cds_service.pathway.vendors import GENERIC, VendorProfile
 from cds_service.record import build_record
 from cds_service.replay.in_process import REPLAY_KEY
 from cds_service.replay.report import printable
@@ -28,11 +31,15 @@ from cds_service.replay.report import printable
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decided call. ``cards`` are the rendered cards in the order of ``decision.shown``."""
+    """A decided call. ``cards`` are the rendered cards in the order of ``decision.shown``.
+
+    ``refusal`` is the error that the service would answer instead, for want of required data; None if it answers cards.
+    """
 
     decision: Decision
     cards: tuple[Mapping[str, Any], ...]
     now: datetime
+    refusal: DataUnavailable | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Orders, facts, cards and searches as JSON values."""
@@ -77,19 +84,39 @@ class Explanation:
             lines = [f"  {outcome.card_id}: {outcome.indicator}, variant {outcome.variant}, by rule {outcome.rule}"]
             lines += [f"    {self._summary(outcome)}"]
         lines += [f"    suggests {name}" for name in outcome.suggestions if outcome.is_shown]
+        lines += [f"    left out {name}" for name in outcome.left_out]
         return lines + [f"    not ruled out: {name}" for name in outcome.not_ruled_out]
 
 
-def explain(body: Mapping[str, Any], content: Content, now: datetime, source: Source | None = None) -> Explanation:
+def explain(
+    body: Mapping[str, Any],
+    content: Content,
+    now: datetime,
+    source: Source | None = None,
+    profile: VendorProfile = GENERIC,
+) -> Explanation:
     """Decide a call and keep all that led there. ``source`` replaces the prefetch of the call as its data.
 
+    ``profile`` is that of the vendor whose EHR is answered; what the answer lacks for it stands in the outcomes.
     A call that is answered 412 is explained as far as it came. MalformedCall as the service would raise it.
     """
     hook = body.get("hook")
     hooks = {service.hook for service in content.pathway.services}
     if hook not in hooks:
         raise MalformedCall(f"hook must be one of {', '.join(sorted(hooks))}")
-    call = parse_call(body, str(hook))
+    return explain_parsed(parse_call(body, str(hook)), content, now, source, profile=profile)
+
+
+def explain_parsed(
+    call: HookCall,
+    content: Content,
+    now: datetime,
+    source: Source | None = None,
+    key: bytes = REPLAY_KEY,
+    profile: VendorProfile = GENERIC,
+) -> Explanation:
+    """The same for a call that has been read. ``key`` signs the uuids of the cards."""
+    refusal: DataUnavailable | None = None
     data = source if source is not None else PrefetchSource(call.prefetch, content.prefetch)
     try:
         decision = evaluate(call, data, content, now)
@@ -97,8 +124,10 @@ def explain(body: Mapping[str, Any], content: Content, now: datetime, source: So
         orders = read_orders(call, content.terms, content.lexicon)
         record = build_record(call.patient_id, data.fetch(tuple(content.prefetch)).values(), call.fhir_server)
         decision = without_cards(orders, f"answered {error.status}, {error}", record)
-    cards = render_response(decision, content, call, now, REPLAY_KEY)["cards"]
-    return Explanation(decision, tuple(cards), now)
+        refusal = error
+    decision = name_left_out(decision, content, profile)
+    cards = render_response(decision, content, call, now, key, profile)["cards"]
+    return Explanation(decision, tuple(cards), now, refusal)
 
 
 def _order_json(order: Order, decision: Decision) -> dict[str, Any]:
@@ -146,6 +175,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "indicator": outcome.indicator,
         "suggestions": list(outcome.suggestions),
         "not_ruled_out": list(outcome.not_ruled_out),
+        "left_out": list(outcome.left_out),
     }
 
 

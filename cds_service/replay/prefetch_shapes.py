@@ -23,11 +23,13 @@ def fill_prefetch(
     values: Mapping[str, str],
     entries: tuple[Entry, ...],
     shapes: Mapping[str, str] = MappingProxyType({}),
+    doubts: tuple[str, ...] = (),
 ) -> dict[str, Json]:
     """The ``prefetch`` object of a call: each template answered from ``entries``, bent where ``shapes`` says so.
 
     ``values`` fill the templates' tokens (``context.patientId``). A template that cannot be answered from
     files is left out, as a client does with a query that it does not support. KeyError for an unknown shape.
+    ``doubts`` say why the entries may not be all there are: then every search says that it is incomplete.
     """
     filled: dict[str, Json] = {}
     for key, template in templates.items():
@@ -35,7 +37,7 @@ def fill_prefetch(
             query = fill_template(template, values)
         except CannotSearchError:
             continue
-        value = SHAPES[shapes[key]](entries, query) if key in shapes else _whole(entries, query)
+        value = SHAPES[shapes[key]](entries, query) if key in shapes else _stored(entries, query, doubts)
         if value is not _ABSENT:
             filled[key] = value
     return filled
@@ -46,6 +48,18 @@ def _whole(entries: tuple[Entry, ...], query: Query) -> Json:
     if query.is_read:
         return found[0].resource if found else None
     return _searchset(found)
+
+
+def _stored(entries: tuple[Entry, ...], query: Query, doubts: tuple[str, ...]) -> Json:
+    """All that matches; where there may be more, with an outcome that says so. A read that found it stands."""
+    whole = _whole(entries, query)
+    if not doubts or (query.is_read and whole is not None):
+        return whole
+    issue = {"severity": "warning", "code": "incomplete", "diagnostics": "; ".join(doubts)}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    if query.is_read:
+        return outcome
+    return _searchset(find(entries, query), entry=[{"resource": outcome, "search": {"mode": "outcome"}}])
 
 
 def _searchset(found: tuple[Entry, ...], **more: Json) -> dict[str, Json]:

@@ -211,7 +211,7 @@ def report(directory: Path, lexicon: Lexicon) -> ReadingReport:
                 if state != each.expect
             ]
     if not sets:
-        raise ContentError(str(directory), "holds no labelled texts (*.yaml)")
+        raise ContentError(str(directory), "holds no labelled texts (*.yaml): name a folder such as fixtures/reading")
     return ReadingReport(sets, tuple(failures))
 
 

@@ -31,7 +31,7 @@ USER = "Practitioner/example"
 _CASE_KEYS = frozenset(
     {"now", "order", "draftOrders", "selections", "patient", "searches", "settings", "shape", "not_r4b"}
 )
-_PATIENT_TOKEN = "{{context.patientId}}"
+PATIENT_TOKEN = "{{context.patientId}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class StoredCall:
     """One call to replay: a hook, the time it is made at, how to build its body, and what it should come to.
 
     A whole call carries its ``recorded`` body; a stored patient is made into one by ``body``. ``settings`` are those
-    in which the site of the story differs from the shipped content.
+    in which the site of the story differs from the shipped content. ``order`` names the order file of a stored patient,
+    "" where the drafts stand in the story itself.
     """
 
     name: str
@@ -52,6 +53,7 @@ class StoredCall:
     searches: Mapping[str, str] = field(default_factory=dict)
     recorded: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    order: str = ""
 
     @property
     def title(self) -> str:
@@ -115,6 +117,7 @@ def load_patient(folder: Path, orders: Path) -> tuple[StoredCall, ...]:
             entries,
             _searches(case.get("searches", {}), path),
             settings=_settings(case.get("settings", {}), path),
+            order=as_text(case.get("order")),
         )
         for hook, result in expected.items()
     )
@@ -159,7 +162,7 @@ def _drafts(case: Mapping[str, Any], orders: Path, patient: str, path: Path) -> 
         raise ContentError(str(path), "name an `order` file or write `draftOrders`, not both")
     node = read_json(orders / f"{case['order']}.json") if "order" in case else case
     drafts = {"draftOrders": node.get("draftOrders"), "selections": case.get("selections", node.get("selections"))}
-    filled: dict[str, Any] = json.loads(json.dumps(drafts).replace(_PATIENT_TOKEN, patient))
+    filled: dict[str, Any] = json.loads(json.dumps(drafts).replace(PATIENT_TOKEN, patient))
     return filled
 
 

@@ -28,6 +28,12 @@ LOCK_WAIT_MS: Final = 2_000
 _MIGRATION_LOCK: Final = 7_306_514_209
 """Any number that nobody else in the database uses: held while one of several hosts makes the tables."""
 _READ_ONLY: Final = "read_only"
+_COLLISIONS: Final = frozenset({"40001", "40P01"})
+"""serialization_failure and deadlock_detected (PostgreSQL, appendix A)."""
+
+
+class Collision(StoreError):
+    """Two transactions got into each other's way and this one gave way: nothing is wrong, and it may be done again."""
 
 
 def store_url(setting: str) -> URL:
@@ -114,7 +120,8 @@ def as_store_error() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(_kind(error.orig)) from None
+        collided = getattr(error.orig, "sqlstate", None) in _COLLISIONS
+        raise (Collision if collided else StoreError)(_kind(error.orig)) from None
     except CommandError:
         raise StoreError("made by a newer version of this service") from None
     except SQLAlchemyError as error:

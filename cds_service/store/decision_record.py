@@ -146,6 +146,7 @@ def _outcome(found: Outcome, version: str) -> Mapping[str, Any]:
         "indicator": found.indicator,
         "suggestions": list(found.suggestions),
         "not_ruled_out": list(found.not_ruled_out),
+        "left_out": list(found.left_out),
     }
 
 

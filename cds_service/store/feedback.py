@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, select
@@ -30,35 +32,55 @@ class FeedbackOrigin:
 
 
 class Taken(NamedTuple):
-    """How many items are kept (repeats included), and how many name a card that we do not know."""
+    """How many items are kept (repeats included), and how many name a card that we do not know.
+
+    ``by_topic`` counts the former by the topic of their card and their outcome.
+    """
 
     received: int
     ignored: int
+    by_topic: Mapping[tuple[str, str], int] = MappingProxyType({})
 
 
-def insert_feedback(connection: Connection, items: Sequence[FeedbackItem], origin: FeedbackOrigin) -> Taken:
-    """Write the items on known cards; one that stands there already is left as it is."""
-    # Ours are uuids; other texts may hold what a database does not take.
-    cards = {item.card for item in items if len(item.card) <= _LONGEST_CARD and item.card.isprintable()}
-    known = _known_cards(connection, cards, origin) if cards else {}
+class Page(NamedTuple):
+    """Items of one batch, few enough to be written at once."""
+
+    items: Sequence[FeedbackItem]
+    origin: FeedbackOrigin
+
+
+def insert_feedback(connection: Connection, pages: Sequence[Page]) -> list[Taken]:
+    """Write the items on known cards; one that stands there already is left as it is. What was taken of each page."""
     rows: dict[str, Mapping[str, Any]] = {}
-    received = 0
-    for item in items:
-        if item.card in known:
-            received += 1
-            topic, variant = known[item.card]
-            row = _row(item, origin, topic, variant)
-            rows[row["digest"]] = row
+    taken = [_read_page(connection, page, rows) for page in pages]
     # In one order everywhere: two hosts that write the same items cannot wait for each other.
     kept = [rows[digest] for digest in sorted(rows)]
     if kept:
         insert_new(connection, feedback, kept)
-    return Taken(received, len(items) - received)
+    return taken
 
 
-def pages(items: Sequence[FeedbackItem]) -> Iterable[Sequence[FeedbackItem]]:
+def _read_page(connection: Connection, page: Page, rows: dict[str, Mapping[str, Any]]) -> Taken:
+    """What is taken of a page, whose rows are added to those of others."""
+    items, origin = page
+    # Ours are uuids; other texts may hold what a database does not take.
+    cards = {item.card for item in items if len(item.card) <= _LONGEST_CARD and item.card.isprintable()}
+    known = _known_cards(connection, cards, origin) if cards else {}
+    by_topic: Counter[tuple[str, str]] = Counter()
+    for item in items:
+        if item.card in known:
+            topic, variant = known[item.card]
+            by_topic[topic, item.outcome] += 1
+            row = _row(item, origin, topic, variant)
+            # Of a repeat the first counts, as it would from another transaction.
+            rows.setdefault(row["digest"], row)
+    received = by_topic.total()
+    return Taken(received, len(items) - received, by_topic)
+
+
+def in_pages(items: Sequence[FeedbackItem], origin: FeedbackOrigin) -> Iterable[Page]:
     """A batch in parts that can be written without keeping calls waiting."""
-    return (items[start : start + _PAGE] for start in range(0, len(items), _PAGE))
+    return (Page(items[start : start + _PAGE], origin) for start in range(0, len(items), _PAGE))
 
 
 def purge_feedback(engine: Engine, before: datetime) -> int:

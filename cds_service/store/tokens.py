@@ -15,9 +15,13 @@ _PAGE = 1_000
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def claim_token(connection: Connection, issuer: str, jti: str, until: float) -> bool:
-    """Take a token; False if it was taken before. Kept as a digest: it is of any length, and none of our business."""
-    digest = hashlib.sha256(_ENCODE([issuer, jti]).encode()).hexdigest()
+def token_digest(issuer: str, jti: str) -> str:
+    """What a token is kept as: it is of any length, and none of our business."""
+    return hashlib.sha256(_ENCODE([issuer, jti]).encode()).hexdigest()
+
+
+def claim_token(connection: Connection, digest: str, until: float) -> bool:
+    """Take a token; False if it was taken before."""
     return insert_new(connection, used_tokens, [{"digest": digest, "expires_at": _as_text(until)}]) == 1
 
 

@@ -26,6 +26,10 @@ class KeysUnreadable(Exception):
     """A key set could not be had; the message is ours and safe to log."""
 
 
+class KeysWithdrawn(KeysUnreadable):
+    """A key set was had, and holds no key for us: its owner has taken all of them back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One public key. ``algorithm`` is the only one that its owner uses it with, if it says so."""
@@ -41,13 +45,17 @@ class Key:
             return algorithm.startswith("RS")
         return self.public.curve.name == _CURVES.get(algorithm)
 
+    def covers(self, other: Key) -> bool:
+        """Whether the other is the same key, for no use that this one has not."""
+        return self.public == other.public and self.algorithm in ("", other.algorithm)
+
 
 Keys = Mapping[str, tuple[Key, ...]]
 """Keys by id; two keys of different type may share one."""
 
 
 def parse_keys(data: bytes) -> Keys:
-    """The keys of a key set that can check signatures; KeysUnreadable if there is none.
+    """The keys of a key set that can check signatures; KeysWithdrawn if there is none, else KeysUnreadable.
 
     A key that we cannot use (another type, for encryption, too small, without id) is passed over: clients publish all
     their keys in one set. Private members are not looked at.
@@ -65,10 +73,20 @@ def parse_keys(data: bytes) -> Keys:
     for entry in listed:
         key = _key(entry) if isinstance(entry, dict) else None
         if key is not None:
-            found[entry["kid"]] = (*found.get(entry["kid"], ()), key)
+            found[entry["kid"]] = _with(found.get(entry["kid"], ()), key)
     if not found:
-        raise KeysUnreadable("it holds no key that can check a signature of ours (EC P-384 or P-256, RSA of 2048 bits)")
+        is_well_formed = all(isinstance(entry, dict) for entry in listed)
+        raise (KeysWithdrawn if is_well_formed else KeysUnreadable)(
+            "it holds no key that can check a signature of ours (EC P-384 or P-256, RSA of 2048 bits)"
+        )
     return MappingProxyType(found)
+
+
+def _with(known: tuple[Key, ...], key: Key) -> tuple[Key, ...]:
+    """Keys of one id and one more; the same key listed twice (with its algorithm and without) is one."""
+    if any(other.covers(key) for other in known):
+        return known
+    return (*(other for other in known if not key.covers(other)), key)
 
 
 def _key(entry: Mapping[str, Any]) -> Key | None:

@@ -63,10 +63,14 @@ class Verifier:
             raise TokenRefused(refused.refusal, client.name) from None
         return client
 
-    @property
-    def has_all_keys(self) -> bool:
-        """Whether the tokens of every client can be checked."""
-        return all(key_set.has_keys for key_set in self.key_sets.values())
+    def look_for_keys(self) -> Mapping[str, bool]:
+        """Whether the tokens of each client can be checked, by its name. Renewals that are due have begun thereby.
+
+        Without that, the keys of a client that does not call would grow old, and nothing would make them new again.
+        """
+        for key_set in self.key_sets.values():
+            key_set.keep_fresh()
+        return {name: key_set.has_keys for name, key_set in self.key_sets.items()}
 
     def _claimed_client(self, claims: Mapping[str, Any]) -> Client:
         issuer = claims.get("iss")

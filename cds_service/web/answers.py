@@ -37,10 +37,23 @@ def json_answer(body: Mapping[str, Any], status: int = HTTPStatus.OK) -> Respons
     return Response(text, status=status, content_type="application/json")
 
 
-def outcome_answer(status: int, code: str, message: str) -> Response:
+def describe_outcome(code: str, message: str) -> dict[str, Any]:
     """An OperationOutcome with one error issue; ``code`` is a FHIR issue type, ``message`` safe to show."""
     issue = {"severity": "error", "code": code, "diagnostics": message}
-    return json_answer({"resourceType": "OperationOutcome", "issue": [issue]}, status)
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def outcome_answer(status: int, code: str, message: str) -> Response:
+    """The same as a response."""
+    return json_answer(describe_outcome(code, message), status)
+
+
+def preflight_answer(methods: str) -> Response:
+    """The answer to OPTIONS: no body, and the methods in ``Allow``."""
+    answer = Response(status=HTTPStatus.NO_CONTENT)
+    answer.headers.remove("Content-Type")
+    answer.headers["Allow"] = methods
+    return answer
 
 
 def install_errors(app: Flask, log: logging.Logger) -> None:

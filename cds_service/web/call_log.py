@@ -21,7 +21,7 @@ from cds_service.trust.clients import Client
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
-_PROBES = frozenset({"/healthz", "/readyz"})
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _LONGEST_CHAIN = 5
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 LOGGER = "cds_service.calls"
@@ -48,9 +48,25 @@ class _LinesToStderr(logging.Handler):
             sys.stderr.flush()
 
 
+class ServerLines(logging.Formatter):
+    """Messages of the HTTP server as lines of JSON; of an exception its type alone, since its text may hold data."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        fields: dict[str, object] = {"event": "server", "level": record.levelname.lower(), "text": record.getMessage()}
+        if record.exc_info is not None and record.exc_info[0] is not None:
+            fields["types"] = [record.exc_info[0].__name__]
+        return _ENCODE(fields)
+
+
 def log_warning(log: logging.Logger, text: str) -> None:
     """Write a warning to the operator, in the shape of the other lines."""
     log.warning(_ENCODE({"event": "warning", "text": text}))
+
+
+def log_event(log: logging.Logger, event: str, **fields: str | int) -> None:
+    """Write that something of operation happened, such as a start; every value is a name or a number of ours."""
+    log.info(_ENCODE({"event": event, **fields}))
 
 
 def install_call_log(app: Flask, log: logging.Logger) -> None:
@@ -85,6 +101,9 @@ def _describe(answer: Response) -> dict[str, object]:
         fields["silences"] = [f"{found.topic}:{found.silence}" for found in decision.outcomes if not found.is_shown]
         if decision.silence:
             fields["silences"] = [decision.silence]
+        left_out = [f"{found.topic}:{name}" for found in decision.shown for name in found.left_out]
+        if left_out:
+            fields["left_out"] = left_out
     client: Client | None = g.get("client")
     if client is not None:
         fields["client"] = client.name

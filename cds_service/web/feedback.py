@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from http import HTTPStatus
 
 from flask import Flask, Response, g
 
 from cds_service.config import Config
 from cds_service.errors import NotKept, StoreError, UnknownService
-from cds_service.hooks.feedback import FeedbackItem, read_feedback
+from cds_service.hooks.feedback import FeedbackItem, read_items, require_good
 from cds_service.hooks.strict_json import parse_json
 from cds_service.pathway.content import Content
 from cds_service.store.feedback import FeedbackOrigin, Taken
 from cds_service.store.store import Store
-from cds_service.web.answers import json_answer
+from cds_service.web.answers import json_answer, preflight_answer
 from cds_service.web.bodies import read_body
 from cds_service.web.discovery import services_by_id
 from cds_service.web.recording import client_name
@@ -35,19 +34,19 @@ def install_feedback(
         g.service_id = service_id
         raw = read_body(config)
         with compute_slot():
-            good, bad = read_feedback(parse_json(raw))
+            good, bad = read_items(parse_json(raw))
+        # Before anything can fail: wrong items are counted whatever becomes of the others.
+        g.bad_feedback = len(bad)
+        require_good(good, bad)
         items = [without_foreign_words(item, content) for item in good]
-        taken = _keep(store, items, FeedbackOrigin(client_name(), service_id, clock()))
+        g.feedback = taken = _keep(store, items, FeedbackOrigin(client_name(), service_id, clock()))
         answer: dict[str, object] = {"received": taken.received, "ignored": taken.ignored}
         if bad:
             answer["invalid"] = [{"index": item.index, "problem": item.problem} for item in bad]
         return json_answer(answer)
 
     def preflight(service_id: str) -> Response:
-        answer = Response(status=HTTPStatus.NO_CONTENT)
-        answer.headers.remove("Content-Type")
-        answer.headers["Allow"] = "OPTIONS, POST"
-        return answer
+        return preflight_answer("OPTIONS, POST")
 
     for slashes in ("/", "//"):
         for end in ("", "/"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask import g
 
 from cds_service.fhir.addresses import AllowedServers, FhirBase, allow_servers
+from cds_service.fhir.line import trusted_roots
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.fhir.prefetch_then_server import PrefetchThenServer
 from cds_service.fhir.server import FhirServers, ServerSource
@@ -29,6 +30,11 @@ class Reach:
     def find(self, client: Client | None, url: str) -> FhirBase | None:
         """The base that a call's ``fhirServer`` names, if its client may name it. No client, no server."""
         return self.allowed[client.name].find(url) if client is not None else None
+
+    def warm_up(self) -> None:
+        """Read the roots that TLS servers are checked with: the first calls would wait for that, all at once."""
+        if any(server.place.scheme == "https" for found in self.allowed.values() for server in found.servers):
+            trusted_roots()
 
     @contextmanager
     def open_source(self, call: HookCall, content: Content, client: Client | None) -> Iterator[Source]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 
 from flask import Flask, Response, g
 
@@ -16,8 +15,10 @@ from cds_service.hooks import parse_call, parse_json
 from cds_service.pathway.content import Content, Service
 from cds_service.pathway.evaluate import evaluate
 from cds_service.pathway.render import render_response
+from cds_service.pathway.suggestions import name_left_out
+from cds_service.pathway.vendors import profile_of
 from cds_service.store.decision_record import DecisionRecord
-from cds_service.web.answers import json_answer
+from cds_service.web.answers import json_answer, preflight_answer
 from cds_service.web.bodies import read_body
 from cds_service.web.discovery import describe_services, services_by_id
 from cds_service.web.reach import Reach
@@ -55,10 +56,7 @@ def install_endpoints(app: Flask, serving: Serving) -> None:
         return json_answer(_answer(service, serving))
 
     def preflight(service_id: str = "") -> Response:
-        answer = Response(status=HTTPStatus.NO_CONTENT)
-        answer.headers.remove("Content-Type")
-        answer.headers["Allow"] = "OPTIONS, POST" if service_id else "GET, HEAD, OPTIONS"
-        return answer
+        return preflight_answer("OPTIONS, POST" if service_id else "GET, HEAD, OPTIONS")
 
     # Also the spellings of a discovery URL that was typed with a slash at its end (conformance 4.1).
     for path in ("/cds-services", "/cds-services/", "/healthz"):
@@ -79,6 +77,7 @@ def _answer(service: Service, serving: Serving) -> dict[str, object]:
     """
     now = serving.clock()
     raw = read_body(serving.config)
+    g.received = time.perf_counter()
     with compute_slot():
         g.started = time.perf_counter()
         answer, record = _compute(raw, service, serving, now)
@@ -96,6 +95,7 @@ def _compute(
             most = config.max_draft_orders
             raise MalformedCall(f"context.draftOrders has more than {most} entries: send those that are being ordered")
         decision = evaluate(hook_call, source, content, now)
-    g.decision = decision
-    answer = render_response(decision, content, hook_call, now, config.uuid_key)
+    profile = profile_of(g.client.vendor if g.client is not None else "")
+    g.decision = decision = name_left_out(decision, content, profile)
+    answer = render_response(decision, content, hook_call, now, config.uuid_key, profile)
     return answer, serving.recorder.describe(decision, answer, hook_call, service.id, now)

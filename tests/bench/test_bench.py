@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bench.fetch import Waits, fetch_verdicts
 from bench.load import load
+from bench.page import page_verdicts
 from bench.payload import LOCAL, SIZES, build, count, encoded
-from bench.run import LEAST_THROUGHPUT, Figures, cpu_seconds, process_tree, verdicts
+from bench.processes import cpu_seconds, free_port, process_tree, served
+from bench.run import LEAST_THROUGHPUT, Figures, verdicts
 from cds_service.content_files import find_cards, read_yaml
 from cds_service.facts.terminology import load_terminology
 from cds_service.hooks import parse_call, parse_json
@@ -84,6 +92,7 @@ def test_load_counts_answers_and_failures(server: str, path: str, share: int) ->
     assert result["requests"] >= 2
     assert result["failed"] == share * result["requests"]
     assert result["seconds"] >= 0.05
+    assert 0 < result["median_ms"] <= result["longest_ms"] <= 1000 * result["seconds"]
 
 
 def figures(service: float, not_ours: float = 1.0) -> dict[str, Figures]:
@@ -117,3 +126,60 @@ def test_cpu_time_of_a_process_grows_with_its_work() -> None:
     while cpu_seconds(os.getpid()) == before:
         json.dumps(list(range(10_000)))
     assert os.getpid() in process_tree(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("median", "longest", "kept"),
+    [(240, 550, [True, True]), (241, 550, [False, True]), (240, 551, [True, False])],
+)
+def test_fetches_are_judged_by_the_median_and_a_hanging_server_by_the_longest(
+    median: float, longest: float, kept: list[bool]
+) -> None:
+    waits = {"three fetches": Waits(median, 9000, 100), "hanging": Waits(460, longest, 9)}
+    assert [verdict[3] for verdict in fetch_verdicts(waits)] == kept
+
+
+def test_nothing_is_judged_where_nothing_was_measured() -> None:
+    assert fetch_verdicts({}) == []
+
+
+@contextmanager
+def slow_fhir(folder: Path, delay: str) -> Iterator[tuple[str, int]]:
+    """The slow FHIR server with one Bundle, and its port."""
+    file, port = folder / "answers.json", free_port()
+    file.write_text(json.dumps({"Condition": {"resourceType": "Bundle", "total": 0}}), encoding="utf-8")
+    with served(["-m", "bench.slow_fhir", str(port), delay, str(file)], port, "/asked", core=()):
+        yield f"http://127.0.0.1:{port}", port
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=30) as response:
+        return json.load(response)
+
+
+def test_the_slow_server_answers_late_and_counts_what_it_was_asked(tmp_path: Path) -> None:
+    with slow_fhir(tmp_path, "150") as (url, _):
+        started = time.monotonic()
+        assert get(f"{url}/fhir/Condition?patient=x&_count=200")["total"] == 0
+        assert time.monotonic() - started >= 0.15
+        assert get(f"{url}/asked") == 1
+
+
+def test_the_hanging_server_takes_questions_and_says_nothing(tmp_path: Path) -> None:
+    with slow_fhir(tmp_path, "never") as (url, port), socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET /fhir/Condition?patient=x HTTP/1.1\r\n\r\n")
+        while get(f"{url}/asked") == 0:
+            continue
+        connection.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+
+
+@pytest.mark.parametrize(("found", "kept"), [([99.0, 100.0, 900.0], True), ([99.0, 101.0, 102.0], False)])
+def test_the_page_is_judged_by_its_median(found: list[float], kept: bool) -> None:
+    ((name, _, limit, is_kept),) = page_verdicts(found)
+    assert (name, limit, is_kept) == ("page M", "at most 100 ms", kept)
+
+
+def test_without_a_measure_of_the_page_there_is_no_verdict() -> None:
+    assert page_verdicts([]) == []

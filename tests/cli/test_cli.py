@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cds_service import __version__, cli
+from cds_service.commands import calls, content, serve
 from cds_service.config import Config
 from cds_service.content_files import find_cards
 from cds_service.pathway.mutants import MutantReport
@@ -55,9 +56,7 @@ def test_version() -> None:
     assert run(["--version"]).stdout.strip() == f"cds-service, version {__version__}"
 
 
-@pytest.mark.parametrize(
-    "command", ["serve", "check", "explain", "replay", "reading", "cards", "describe", "trace", "decisions", "purge"]
-)
+@pytest.mark.parametrize("command", [*cli.main.commands])
 def test_every_command_has_help_and_json(command: str) -> None:
     result = run([command, "--help"])
     assert result.exit_code == 0
@@ -69,7 +68,7 @@ def test_every_command_has_help_and_json(command: str) -> None:
 
 def test_serve_runs_with_options_over_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Config] = []
-    monkeypatch.setattr(cli, "run_server", started.append)
+    monkeypatch.setattr(serve, "run_server", started.append)
     result = run(["serve", "--port", "8099"], CDS_PORT="8001", CDS_LOG_LEVEL="error")
     assert result.exit_code == 0, result.output
     assert (started[0].port, started[0].log_level, started[0].insecure) == (8099, "error", False)
@@ -77,13 +76,13 @@ def test_serve_runs_with_options_over_environment(monkeypatch: pytest.MonkeyPatc
 
 def test_serve_insecure(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Config] = []
-    monkeypatch.setattr(cli, "run_server", started.append)
+    monkeypatch.setattr(serve, "run_server", started.append)
     assert run(["serve", "--insecure"], CDS_UUID_KEY="a secret of many characters").exit_code == 0
     assert started[0].insecure
 
 
 def test_serve_json_shows_the_configuration_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "run_server", pytest.fail)
+    monkeypatch.setattr(serve, "run_server", pytest.fail)
     result = run(["serve", "--json"], CDS_UUID_KEY="a secret of many characters")
     shown = json.loads(result.stdout)
     assert shown["CDS_PORT"] == "8080"
@@ -107,8 +106,8 @@ def test_serve_with_a_wrong_setting() -> None:
 
 
 def _check_with(monkeypatch: pytest.MonkeyPatch, problems: tuple[str, ...], survivors: tuple[str, ...]) -> None:
-    monkeypatch.setattr(cli, "prove", lambda cards, today, site: CheckReport(problems, ("a card: 3 rules",)))
-    monkeypatch.setattr(cli, "run_mutants", lambda cards, site: MutantReport(5, 1, survivors))
+    monkeypatch.setattr(content, "prove", lambda cards, today, site: CheckReport(problems, ("a card: 3 rules",)))
+    monkeypatch.setattr(content, "run_mutants", lambda cards, site: MutantReport(5, 1, survivors))
 
 
 @pytest.mark.parametrize(
@@ -332,7 +331,7 @@ def test_replay_against_a_service(monkeypatch: pytest.MonkeyPatch, few: Path) ->
         seen.extend((url, today))
         return Report(url, ())
 
-    monkeypatch.setattr(cli, "replay_remote", remote)
+    monkeypatch.setattr(calls, "replay_remote", remote)
     monkeypatch.setattr(cli, "_now", lambda: datetime(2030, 1, 1, 23, tzinfo=UTC))
     assert run(["replay", str(few), "--against", "http://127.0.0.1:1"]).exit_code == 0
     assert seen == ["http://127.0.0.1:1", datetime(2030, 1, 1, tzinfo=UTC).date()]
@@ -374,7 +373,7 @@ class _Read:
 
 @pytest.mark.parametrize(("failures", "exit_code"), [((), 0), (("one",), 1)])
 def test_reading(monkeypatch: pytest.MonkeyPatch, failures: tuple[str, ...], exit_code: int) -> None:
-    monkeypatch.setattr(cli, "read_labelled_texts", lambda folder, lexicon: _Read(failures))
+    monkeypatch.setattr(calls, "read_labelled_texts", lambda folder, lexicon: _Read(failures))
     shown = run(["reading", "texts"])
     assert (shown.exit_code, shown.stdout) == (exit_code, "a table\n")
     assert json.loads(run(["reading", "texts", "--json"]).stdout) == {"texts": 3}

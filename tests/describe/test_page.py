@@ -115,7 +115,7 @@ def test_attributes_come_from_the_card(content: Content, tissue_card: Card) -> N
     assert "https://www.nice.org.uk/guidance/ng85 (looked at " in found["Bibliographic citation"]
     assert found["Developer"] == tissue_card.owner
     assert found["Release and revision dates"] == "Version 1.0.0, not released"
-    assert found["Use of date of birth"].startswith("Used: Age: Younger than")
+    assert found["Use of date of birth"].startswith("Used: Under eighteen: Younger than")
     assert found["Use of health status assessments"] == "Not used by this card"
     assert found["Use of race"].startswith("Not used")
     assert "Not assessed" in found["Funding source of the technical implementation"]

@@ -72,7 +72,10 @@ Handler = Callable[["FhirServer", Request], None]
 
 
 class FhirServer:
-    """Listens on 127.0.0.1. ``handler`` answers each request; the default answers FHIR reads and searches."""
+    """Listens on 127.0.0.1. ``handler`` answers each request; the default answers FHIR reads and searches.
+
+    ``others`` are entries of other patients, which only a faulty server gives.
+    """
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class FhirServer:
         certificate: Path | None = None,
     ) -> None:
         self.entries = tuple(entries)
+        self.others: tuple[Entry, ...] = ()
         self.handler = handler or FhirServer.answer
         self.clock = clock or Clock()
         self.page_size = page_size

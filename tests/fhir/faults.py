@@ -9,8 +9,12 @@ import gzip
 import json
 from collections.abc import Callable
 from functools import cache, partial
+from threading import Event, Lock
 from typing import Any
+from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
+from cds_service.fhir.folder import Query, find
 from cds_service.fhir.source import Entry
 from tests.fhir.fault_server import (
     FhirServer,
@@ -68,6 +72,10 @@ def _drip(server: FhirServer, request: Request, before: bytes, piece: bytes) -> 
         request.send(piece)
 
 
+def _drip_body(server: FhirServer, request: Request) -> None:
+    _drip(server, request, b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" ")
+
+
 def _continue_for_ever(server: FhirServer, request: Request) -> None:
     while True:
         server.clock.pass_by(DRIP)
@@ -84,7 +92,12 @@ def _bomb_body() -> bytes:
 
 
 def _large(server: FhirServer, request: Request) -> None:
-    send_json(request, {"resourceType": "Bundle", "type": "searchset", "text": "x" * 10_000_000})
+    send_bytes(request, _large_body())
+
+
+@cache
+def _large_body() -> bytes:
+    return json.dumps({"resourceType": "Bundle", "type": "searchset", "text": "x" * 10_000_000}).encode()
 
 
 def _endless(server: FhirServer, request: Request) -> None:
@@ -98,6 +111,27 @@ def _round(server: FhirServer, request: Request) -> None:
     """The next page is this page."""
     link = {"relation": "next", "url": f"http://127.0.0.1:{server.port}{request.target}"}
     send_json(request, bundle((), links=[link]))
+
+
+def _first_page_again(server: FhirServer, request: Request) -> None:
+    """Takes no notice of where in the result a page begins, and always has a next one."""
+    number = int(dict(request.query).get("page", "0")) + 1
+    link = {"relation": "next", "url": f"{server.url}/{request.path}?page={number}"}
+    kind = request.path.partition("/")[0]
+    send_json(request, bundle([Entry({**STRANGER, "resourceType": kind})], links=[link]))
+
+
+def _empty_then(handler: Handler) -> Handler:
+    """``patient=X`` matches nothing; ``patient=Patient/X`` is answered by the handler."""
+
+    def answer(server: FhirServer, request: Request) -> None:
+        is_typed = any(name in {"patient", "subject"} and "/" in value for name, value in request.query)
+        if is_typed or not request.query:
+            handler(server, request)
+        else:
+            send_json(request, bundle((), total=0))
+
+    return answer
 
 
 def _next(url: Any) -> Handler:
@@ -163,7 +197,7 @@ FAULTS: dict[str, Handler] = {
     "not-gzip": _body(b"plain", "Content-Encoding: gzip"),
     "half-gzip": _body(gzip.compress(b'{"resourceType": "Bundle"}' * 50)[:40], "Content-Encoding: gzip"),
     "drip-headers": partial(_drip, before=b"HTTP/1.1 200 OK\r\nX: ", piece=b"x"),
-    "drip-body": partial(_drip, before=b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", piece=b" "),
+    "drip-body": _drip_body,
     "drip-chunks": partial(_drip, before=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", piece=b"1\r\n \r\n"),
     "drip-lines": partial(_drip, before=b"HTTP/1.1 200 OK\r\n", piece=b"X: y\r\n"),
     "continue-for-ever": _continue_for_ever,
@@ -191,6 +225,12 @@ FAULTS: dict[str, Handler] = {
     "entry-odd": _json(lambda server, request: {**bundle(()), "entry": [7, None, {"resource": "x"}]}),
     "links-odd": _json(lambda server, request: {**bundle(()), "link": "next"}),
     "full-page": _full_page,
+    "first-page-again": _first_page_again,
+    "empty-and-cannot-be-confirmed": _empty_then(_status(500)),
+    "empty-then-drips": _empty_then(_drip_body),
+    "empty-then-refused": _empty_then(_status(403)),
+    "empty-then-outcome-200": _empty_then(_json(lambda server, request: outcome("exception"))),
+    "empty-then-a-total-alone": _empty_then(_json(lambda server, request: bundle((), total=3))),
 }
 FEW_SECONDS = {"hang": 0.2}
 """Nothing can move this fault on but the time that really passes."""
@@ -211,6 +251,41 @@ def _typed_only(server: FhirServer, request: Request) -> None:
         send_json(request, bundle((), total=0))
     else:
         FhirServer.answer(server, request)
+
+
+class _ManySpeeds:
+    """A typed-only server whose first search is quick in both spellings; all others give their bare answer after it.
+
+    What the quick search teaches the client is then known before the slow ones come back with nothing.
+    """
+
+    def __init__(self) -> None:
+        self._quick: WeakKeyDictionary[FhirServer, tuple[str, Event]] = WeakKeyDictionary()
+        self._lock = Lock()
+
+    def __call__(self, server: FhirServer, request: Request) -> None:
+        if "/" in request.path:
+            FhirServer.answer(server, request)
+            return
+        is_bare = not any(name == "patient" and "/" in value for name, value in request.query)
+        with self._lock:
+            kind, is_over = self._quick.setdefault(server, (request.path, Event()))
+        if is_bare and request.path != kind:
+            is_over.wait(10)
+        _typed_only(server, request)
+        if not is_bare and request.path == kind:
+            is_over.set()
+
+
+def _warned_when_empty(server: FhirServer, request: Request) -> None:
+    """``patient=X`` matches nothing, which an outcome entry tells in place of no entry (counterparties part 2)."""
+    is_bare = any(name == "patient" and "/" not in value for name, value in request.query)
+    page = bundle((), total=0) if is_bare else None if "/" in request.path else server.page(request)
+    if page is None:
+        FhirServer.answer(server, request)
+        return
+    warning = {"resource": outcome("not-found", "warning"), "search": {"mode": "outcome"}}
+    send_json(request, page if page.get("entry") else {**page, "entry": [warning]})
 
 
 def _chunked(server: FhirServer, request: Request) -> None:
@@ -262,14 +337,35 @@ def _a_day_off(server: FhirServer, request: Request) -> None:
         send_json(request, server.page(request), 200, "Date: Sun, 01 Mar 2026 09:00:00 GMT", "Set-Cookie: a=b; Path=/")
 
 
+def _in_pages(server: FhirServer, request: Request, *, size: int, with_total: bool) -> None:
+    """Pages of a size that nobody asked for, whatever ``_count`` says."""
+    if "/" in request.path:
+        FhirServer.answer(server, request)
+        return
+    asked = dict(request.query)
+    number = int(asked.get("page", "0"))
+    query = tuple((name, value) for name, value in request.query if name != "page")
+    found = find(server.entries, Query(request.path, "", query))
+    links = []
+    if (number + 1) * size < len(found):
+        following = urlencode({**asked, "page": str(number + 1)})
+        links = [{"relation": "next", "url": f"{server.url}/{request.path}?{following}"}]
+    shown = found[number * size : (number + 1) * size]
+    send_json(request, bundle(shown, total=len(found) if with_total else None, links=links))
+
+
 ODDITIES: dict[str, Handler] = {
     "plain": FhirServer.answer,
     "duplicates": _duplicates,
     "typed-only": _typed_only,
+    "typed-only-at-many-speeds": _ManySpeeds(),
+    "typed-only-warns-when-empty": _warned_when_empty,
     "chunked": _chunked,
     "compressed": _compressed,
     "warning-entry": _warned,
     "clock-a-day-off": _a_day_off,
+    "count-ignored": partial(_in_pages, size=2, with_total=True),
+    "total-missing": partial(_in_pages, size=2, with_total=False),
     "first-time-reset": _once_away(_reset),
     "first-time-closed": _once_away(_raw(b"")),
     "first-time-503": _once_away(_status(503)),
@@ -282,8 +378,17 @@ def _everybodys(server: FhirServer, request: Request) -> None:
         FhirServer.answer(server, request)
         return
     page = server.page(request, ())
-    stranger = {"resource": {**STRANGER, "resourceType": request.path}}
-    send_json(request, {**page, "total": page["total"] + 1, "entry": [*page.get("entry", ()), stranger]})
+    others = [{"resource": entry.resource} for entry in server.others if entry.resource["resourceType"] == request.path]
+    others.append({"resource": {**STRANGER, "resourceType": request.path}})
+    send_json(request, {**page, "total": page["total"] + len(others), "entry": [*page.get("entry", ()), *others]})
+
+
+def _mixed_up(server: FhirServer, request: Request) -> None:
+    """The chart of other patients in place of the one that is asked for."""
+    kind = request.path.partition("/")[0]
+    found = [entry for entry in server.others if entry.resource["resourceType"] == kind]
+    send_json(request, bundle([*found, Entry({**STRANGER, "resourceType": kind})]))
 
 
 FAULTS["ignores-parameters"] = _everybodys
+FAULTS["charts-mixed-up"] = _mixed_up

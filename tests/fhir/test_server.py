@@ -9,7 +9,7 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -24,10 +24,11 @@ from cds_service.fhir.addresses import allow_servers
 from cds_service.fhir.budget import Limits
 from cds_service.fhir.folder import FolderSource
 from cds_service.fhir.line import resolve, trusted_roots
-from cds_service.fhir.lines import KEPT_SECONDS, MOST_AT_ONCE, Lines
+from cds_service.fhir.lines import FIRST_AT_ONCE, KEPT_SECONDS, MOST_AT_ONCE, MOST_PLACES, Lines
+from cds_service.fhir.outcome import Outcome
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.fhir.prefetch_then_server import PrefetchThenServer
-from cds_service.fhir.server import FhirServers, ServerSource, fill_template
+from cds_service.fhir.server import FhirServers, ServerSource, _Search, fill_template, names_patient
 from cds_service.fhir.source import Answer, Completeness, Entry, ExpectingSource, Source
 from cds_service.fhir.token import AccessToken, read_token
 from cds_service.hooks import parse_call
@@ -171,6 +172,31 @@ def test_a_result_that_moves_between_pages_is_noticed_by_the_total() -> None:
     assert fetched(shifted, page_size=3).completeness is INCOMPLETE
 
 
+@pytest.mark.parametrize(("total", "completeness"), [(None, INCOMPLETE), (4, INCOMPLETE), (3, COMPLETE)])
+def test_pages_that_overlap_may_have_lost_a_result(total: int | None, completeness: Completeness) -> None:
+    """A result that moved to the next page has pushed another one there, or off it. Only a total can tell."""
+
+    def overlapping(server: FhirServer, request: Any) -> None:
+        if "page" in dict(request.query):
+            send_json(request, bundle(CHART[2:4], total))
+        else:
+            send_json(request, bundle(CHART[1:3], total, [{"relation": "next", "url": "?page=1"}]))
+
+    found = fetched(overlapping)
+    assert (ids(found), found.completeness) == (["c0", "c1", "c1", "c2"], completeness)
+
+
+def test_what_comes_with_the_results_may_stand_on_every_page() -> None:
+    included = [Entry({"resourceType": "Practitioner", "id": "d1"})]
+
+    def paged(server: FhirServer, request: Any) -> None:
+        is_last = "page" in dict(request.query)
+        links = [] if is_last else [{"relation": "next", "url": "?page=1"}]
+        send_json(request, bundle([*CHART[3:5], *included] if is_last else [*CHART[1:3], *included], links=links))
+
+    assert fetched(paged).completeness is COMPLETE
+
+
 @pytest.mark.parametrize("link", ["?page=1", "Condition?page=1", "/fhir/Condition?page=1", "http://{host}/fhir?page=1"])
 def test_links_of_every_form_are_followed(link: str) -> None:
     def paged(server: FhirServer, request: Any) -> None:
@@ -189,6 +215,32 @@ def test_bytes_are_counted_over_the_whole_call() -> None:
         assert source.fetch(("conditions",))["conditions"].completeness is COMPLETE
         second = source.fetch(("reports",))["reports"]
     assert (second.completeness, second.problems) == (FAILED, ("the FHIR server sent more than can be read",))
+
+
+class _EndsMeanwhile(list[Any]):
+    """The pages of a search whose thread ends while they are looked at."""
+
+    def __init__(self, pages: Iterable[Any], end: Callable[[], None]) -> None:
+        super().__init__(pages)
+        self._end = end
+
+    def __iter__(self) -> Iterator[Any]:
+        found = list(super().__iter__())
+        self._end()
+        return iter(found)
+
+
+@pytest.mark.parametrize("before", [(), (bundle((), total=0),)])
+def test_an_answer_is_no_mixture_of_two_moments(before: tuple[Any, ...]) -> None:
+    """Pages without an end yet, and the outcome of other pages, would be an absence that nobody told."""
+    search = _Search("conditions", ("a", "b"), "Condition", 200, is_search=True)
+
+    def end() -> None:
+        search.pages, search.outcome = [bundle(CHART[1:])], Outcome.ANSWERED
+
+    search.pages = _EndsMeanwhile(before, end)
+    assert search.answer().completeness is FAILED
+    assert ids(search.answer()) == ["c0", "c1", "c2", "c3", "c4"]
 
 
 # --- faults
@@ -313,6 +365,35 @@ def test_all_searches_go_out_at_once() -> None:
     assert len({request.target.partition("?")[0] for request in server.requests}) == 3
 
 
+def test_what_a_call_needs_first_stands_behind_no_search_of_an_earlier_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Earlier calls hold every thread for reports that do not come; a later one gets its Conditions and its patient."""
+    monkeypatch.setattr("cds_service.fhir.lines.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("cds_service.fhir.lines.FIRST_AT_ONCE", 2)
+
+    def no_reports(server: FhirServer, request: Any) -> None:
+        if request.path == "DiagnosticReport":
+            request.wait_until_gone()
+        else:
+            FhirServer.answer(server, request)
+
+    with FhirServer(CHART, no_reports) as server:
+        servers = FhirServers(ENOUGH, server.clock)
+        base = allow_servers([server.url], development=True).find(server.url)
+        assert base is not None
+        calls = [servers.open(base, TEMPLATES, VALUES, None) for _ in range(5)]
+        for call in calls:
+            call.expect(("reports", "patient", "conditions"))
+        for call in calls:
+            found = call.fetch(("conditions", "patient"))
+            assert {answer.completeness for answer in found.values()} == {COMPLETE}
+        asked = sum(request.path == "DiagnosticReport" for request in server.requests)
+        for call in calls:
+            call.close()
+        servers.close()
+    assert asked <= 2
+    assert server.connections <= 4
+
+
 def test_an_error_that_nobody_thought_of_is_a_completeness_state(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> object:
         raise ZeroDivisionError("Zaphodine")
@@ -347,8 +428,14 @@ def test_what_a_server_takes_is_remembered() -> None:
         ]
 
 
-@pytest.mark.parametrize(("status", "completeness"), [(400, COMPLETE), (403, COMPLETE), (500, FAILED), (429, FAILED)])
-def test_an_empty_answer_that_cannot_be_confirmed(status: int, completeness: Completeness) -> None:
+@pytest.mark.parametrize(
+    ("status", "completeness"),
+    [
+        *((status, COMPLETE) for status in (400, 404, 410, 422)),
+        *((status, FAILED) for status in (401, 403, 405, 408, 412, 429, 451, 500, 503)),
+    ],
+)
+def test_only_a_spelling_that_is_not_taken_needs_no_answer(status: int, completeness: Completeness) -> None:
     def bare_only(server: FhirServer, request: Any) -> None:
         if dict(request.query).get("patient") == "Patient/p1":
             send_json(request, outcome("exception"), status)
@@ -356,6 +443,166 @@ def test_an_empty_answer_that_cannot_be_confirmed(status: int, completeness: Com
             send_json(request, bundle(()))
 
     assert fetched(bare_only).completeness is completeness
+
+
+WARNING = {"resource": outcome("not-found", "warning"), "search": {"mode": "outcome"}}
+INCLUDED = {"resource": {"resourceType": "Practitioner", "id": "d1"}, "search": {"mode": "include"}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "completeness"),
+    [
+        pytest.param(bundle((), total=0), COMPLETE, id="empty"),
+        pytest.param({**bundle(()), "entry": [WARNING]}, COMPLETE, id="warning"),
+        pytest.param(outcome("exception"), FAILED, id="outcome"),
+        pytest.param({**bundle(()), "entry": [{"resource": outcome("exception")}]}, FAILED, id="error-entry"),
+        pytest.param(bundle((), total=3), FAILED, id="total-alone"),
+        pytest.param(bundle((), links=[{"relation": "next", "url": "https://fhir.example.org/2"}]), FAILED, id="next"),
+        pytest.param(bundle([Entry(STRANGER)]), FAILED, id="stranger"),
+        pytest.param({**bundle(()), "entry": [7]}, FAILED, id="unreadable"),
+    ],
+)
+def test_only_a_complete_and_empty_answer_confirms_an_empty_one(typed: Any, completeness: Completeness) -> None:
+    def odd(server: FhirServer, request: Any) -> None:
+        send_json(request, bundle(()) if dict(request.query).get("patient") == "p1" else typed)
+
+    assert fetched(odd).completeness is completeness
+
+
+@pytest.mark.parametrize("entry", [WARNING, {"resource": outcome("not-found", "warning")}, INCLUDED])
+def test_an_answer_that_holds_no_result_is_asked_for_in_the_other_spelling(entry: Any) -> None:
+    def typed_only(server: FhirServer, request: Any) -> None:
+        if dict(request.query).get("patient") == "p1":
+            send_json(request, {**bundle(()), "entry": [entry]})
+        else:
+            FhirServer.answer(server, request)
+
+    assert ids(fetched(typed_only)) == ["c0", "c1", "c2", "c3", "c4"]
+
+
+def test_what_is_kept_back_is_not_asked_for_in_the_other_spelling() -> None:
+    with FhirServer(CHART, FAULTS["outcome-throttled"]) as server, opened(server) as source:
+        assert source.fetch(("conditions",))["conditions"].completeness is FAILED
+    assert len(server.requests) == 1
+
+
+def test_a_second_page_that_fails_in_the_other_spelling_leaves_those_before_it() -> None:
+    def second_fails(server: FhirServer, request: Any) -> None:
+        if "page" in dict(request.query):
+            send_json(request, outcome("exception"), 404)
+        else:
+            ODDITIES["typed-only"](server, request)
+
+    found = fetched(second_fails, page_size=2)
+    assert (ids(found), found.completeness) == (["c0", "c1"], INCOMPLETE)
+    assert found.problems[-1] == "the FHIR server does not know it"
+
+
+def test_a_slow_search_does_not_trust_what_a_quick_one_disproved() -> None:
+    """The bare answer of the reports comes when the Conditions have shown that bare ids find nothing here."""
+    has_asked, goes_on = threading.Event(), threading.Event()
+    report = Entry({"resourceType": "DiagnosticReport", "id": "r1", "subject": ME})
+
+    def slow_reports(server: FhirServer, request: Any) -> None:
+        if request.path == "DiagnosticReport":
+            has_asked.set()
+            assert goes_on.wait(10)
+        ODDITIES["typed-only"](server, request)
+
+    with FhirServer((*CHART, report), slow_reports) as server, opened(server) as source:
+        source.expect(("reports",))
+        assert has_asked.wait(10)
+        assert len(source.fetch(("conditions",))["conditions"].entries) == 5
+        goes_on.set()
+        assert ids(source.fetch(("reports",))["reports"]) == ["r1"]
+
+
+def test_what_was_disproved_is_not_learnt_again() -> None:
+    """Reports are found by bare ids while Conditions are not: whatever comes first, nothing is lost."""
+    has_asked, goes_on = threading.Event(), threading.Event()
+    report = Entry({"resourceType": "DiagnosticReport", "id": "r1", "subject": ME})
+
+    def mixed(server: FhirServer, request: Any) -> None:
+        if request.path == "DiagnosticReport":
+            has_asked.set()
+            assert goes_on.wait(10)
+            FhirServer.answer(server, request)
+        else:
+            ODDITIES["typed-only"](server, request)
+
+    templates = {**TEMPLATES, "problems": "Condition?patient={{context.patientId}}&category=problem-list-item"}
+    with FhirServer((*CHART, report), mixed) as server, opened(server, templates=templates) as source:
+        source.expect(("reports",))
+        assert has_asked.wait(10)
+        assert len(source.fetch(("conditions",))["conditions"].entries) == 5
+        goes_on.set()
+        assert ids(source.fetch(("reports",))["reports"]) == ["r1"]
+        source.fetch(("problems",))
+    assert server.asked()[-1].startswith("Condition?patient=Patient/p1&category=")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(STRANGER, id="another-patients"),
+        pytest.param({"resourceType": "Condition", "id": "c"}, id="nobodys"),
+        pytest.param({"resourceType": "Basic", "id": "b", "subject": ME}, id="of-another-type"),
+    ],
+)
+def test_only_a_result_of_the_patient_teaches_that_bare_ids_are_taken(found: Any) -> None:
+    report = Entry({"resourceType": "DiagnosticReport", "id": "r1", "subject": ME})
+
+    def odd(server: FhirServer, request: Any) -> None:
+        if request.path == "Condition":
+            send_json(request, bundle([Entry(found)]))
+        else:
+            ODDITIES["typed-only"](server, request)
+
+    with FhirServer((*CHART, report), odd) as server, opened(server) as source:
+        source.fetch(("conditions",))
+        assert ids(source.fetch(("reports",))["reports"]) == ["r1"]
+
+
+def test_an_appointment_names_its_patient_among_its_participants() -> None:
+    theirs = {"resourceType": "Appointment", "id": "a1", "participant": [{"actor": {"reference": "Location/l"}}]}
+    ours = {**theirs, "participant": [*theirs["participant"], {"actor": ME}]}
+    assert not names_patient(theirs, "Patient/p1")
+    assert names_patient(ours, "Patient/p1")
+    assert not names_patient(ours, "Patient/p2")
+
+
+def test_what_is_learnt_of_one_base_says_nothing_of_another() -> None:
+    """Below one allowed path there may be many tenants, each a server of its own."""
+    seen: list[str] = []
+
+    def tenants(server: FhirServer, request: Any) -> None:
+        tenant, _, kind = request.path.partition("/")
+        seen.append(f"{tenant} {dict(request.query).get('patient')}")
+        is_found = tenant == "one" or dict(request.query).get("patient") == "Patient/p1"
+        send_json(request, bundle(CHART[1:] if kind == "Condition" and is_found else ()))
+
+    with FhirServer(handler=tenants) as server:
+        servers = FhirServers(ENOUGH, server.clock)
+        allowed = allow_servers([server.url], development=True)
+        for tenant in ("one", "two"):
+            base = allowed.find(f"{server.url}/{tenant}")
+            assert base is not None
+            with servers.open(base, TEMPLATES, VALUES, None) as source:
+                assert len(source.fetch(("conditions",))["conditions"].entries) == 5
+        servers.close()
+    assert seen == ["one p1", "two p1", "two Patient/p1"]
+
+
+def test_no_more_bases_are_remembered_than_are_good() -> None:
+    with FhirServer() as server:
+        base = allow_servers([server.url], development=True).find(server.url)
+        assert base is not None
+        lines = Lines(base.server, resolve, server.clock)
+        places = [base.place._replace(path=f"/fhir/{number}") for number in range(MOST_PLACES + 1)]
+        for place in places:
+            lines.learn_bare_ids(place, taken=True)
+        lines.close()
+    assert [lines.takes_bare_ids(place) for place in (places[0], places[-1])] == [None, True]
 
 
 def test_a_server_that_ignores_the_other_spelling_does_not_confirm_an_empty_answer() -> None:
@@ -378,16 +625,38 @@ def test_a_server_that_does_not_know_the_patient_supports_no_absence() -> None:
         assert (answer.completeness, answer.problems) == (FAILED, ("the FHIR server does not know the patient",))
 
 
-def test_a_patient_that_may_not_be_read_is_no_unknown_patient() -> None:
+@pytest.mark.parametrize(
+    "handler",
+    [
+        *(FAULTS[name] for name in ("401", "403", "500", "429-retry-after", "reset", "html", "outcome-200")),
+        pytest.param(lambda server, request: send_json(request, {"resourceType": "Patient", "id": "p2"}), id="another"),
+        pytest.param(lambda server, request: send_json(request, bundle(())), id="empty-bundle"),
+    ],
+)
+def test_without_the_patient_only_what_is_found_is_believed(handler: Handler) -> None:
+    """Whoever may not read the patient is shown nothing of the chart either, and not told so."""
+
     def guarded(server: FhirServer, request: Any) -> None:
+        (handler if request.path.startswith("Patient/") else FhirServer.answer)(server, request)
+
+    with FhirServer(CHART, guarded) as server, opened(server) as source:
+        source.expect(("patient",))
+        answers = source.fetch(("conditions", "reports"))
+    assert [found.completeness for found in answers.values()] == [COMPLETE, FAILED]
+    assert "patient" in answers["reports"].problems[0]
+    assert "p2" not in answers["reports"].problems[0]
+
+
+def test_a_patient_that_is_not_read_in_time_supports_no_absence() -> None:
+    def slow_patient(server: FhirServer, request: Any) -> None:
         if request.path.startswith("Patient/"):
-            send_json(request, outcome("forbidden"), 403)
+            request.wait_until_gone()
         else:
             FhirServer.answer(server, request)
 
-    with FhirServer(CHART, guarded) as server, opened(server) as source:
-        answers = source.fetch(("patient", "reports"))
-    assert [found.completeness for found in answers.values()] == [FAILED, COMPLETE]
+    with FhirServer(CHART, slow_patient) as server, opened(server, Limits(seconds=0.5)) as source:
+        source.expect(("patient",))
+        assert source.fetch(("reports",))["reports"].completeness is FAILED
 
 
 def test_a_full_page_with_a_total_is_complete() -> None:
@@ -583,7 +852,7 @@ def test_no_thread_and_no_socket_is_left_after_300_calls() -> None:
             with servers.open(base, TEMPLATES, VALUES, AccessToken("t")) as source:
                 source.fetch(("conditions", "patient", "reports"))
         mine = [thread for thread in threading.enumerate() if thread.name.startswith("fhir")]
-        assert len(mine) <= MOST_AT_ONCE
+        assert len(mine) <= FIRST_AT_ONCE + MOST_AT_ONCE
         servers.close()
     gc.collect()
     assert threading.active_count() == threads
@@ -774,7 +1043,21 @@ def test_gen_08_prefetch_server_and_folder_give_equal_decisions_for_every_comple
             compared += 1
         servers.close()
     print(f"{compared} calls of complete patients decided alike by prefetch, server and folder")
-    assert compared > 200
+    assert compared > 380
+    assert {story.hook for story in whole} == {"order-select", "order-sign"}
+
+
+def test_a_typed_only_server_gives_the_same_decision_in_the_first_call_whatever_its_speeds() -> None:
+    """Nothing is known of the server when all searches of a call go out, and one of them learns before the others."""
+    signing = [story for story in stored() if not story.searches and story.hook == "order-sign"][::6]
+    assert len(signing) > 30
+    for story in signing:
+        clock = Clock()
+        with FhirServer(story.entries, ODDITIES["typed-only-at-many-speeds"], clock=clock) as server:
+            servers = FhirServers(ENOUGH, clock)
+            found = live(story, server, servers)
+            servers.close()
+        assert found == decided(story, from_folder(story)), story.title
 
 
 ABSENCES = ("no", "unknown:not-found", "unknown:stale")
@@ -785,6 +1068,8 @@ NAMES = tuple(FAULTS)
 @pytest.mark.parametrize("spared", [(), ("Condition", "Patient/")], ids=["all", "all-but-conditions"])
 def test_a_fault_never_makes_a_decision_more_certain(name: str, spared: tuple[str, ...]) -> None:
     """Decision 29. Each fault meets its share of the stored patients, so that all are met."""
+    if spared and name.startswith("empty-"):
+        return  # a server that finds Conditions by ``patient=X`` is believed when it finds nothing else
 
     def partly(server: FhirServer, request: Any) -> None:
         (FhirServer.answer if spared and request.path.startswith(spared) else FAULTS[name])(server, request)

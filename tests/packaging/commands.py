@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "cds_service", "cards")
+SHIPPED = ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "cds_service", "cards", "fixtures")
 
 
 def run(command: Sequence[str | Path], cwd: Path, **environment: str) -> str:

@@ -33,7 +33,10 @@ def test_wheel_holds_code_content_and_licences_and_nothing_else(wheel: Path) -> 
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/NOTICE"} <= names
     shipped = {path.relative_to(ROOT / "cards").as_posix() for path in (ROOT / "cards").rglob("*") if path.is_file()}
     assert {name.removeprefix("cds_service/cards/") for name in names if "/cards/" in name} == shipped
-    kinds = ("*.json", "*.j2", "*.css", "*.mako", "*.py")
+    patients = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fixtures" / "patients").rglob("*.*")}
+    orders = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fixtures" / "orders").rglob("*.*")}
+    assert {name.removeprefix("cds_service/") for name in names if "/fixtures/" in name} == patients | orders
+    kinds = ("*.json", "*.j2", "*.css", "*.js", "*.svg", "*.mako", "*.py")
     data = {path.relative_to(ROOT).as_posix() for kind in kinds for path in (ROOT / "cds_service").rglob(kind)}
     assert data <= names
 
@@ -88,6 +91,13 @@ def _answer(url: str, body: bytes | None = None) -> Any:
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
+
+
+def test_served_wheel_shows_the_workbench_with_its_patients(address: str) -> None:
+    with urllib.request.urlopen(address, timeout=30) as response:
+        page = response.read().decode()
+    assert page.count("data-patient=") == len(list((ROOT / "fixtures" / "patients").iterdir()))
+    assert _answer(f"{address}/workbench/patients/folfirinox-no-tissue")["orders"] == "folfirinox"
 
 
 def test_served_wheel_answers_a_call_with_a_card(address: str) -> None:

@@ -143,7 +143,7 @@ def test_a_card_with_too_many_states_is_refused_before_its_table_is_made() -> No
         ),
         pytest.param(
             f"{FOLDER}/pathway.yaml",
-            '  bleeding_risk: "Bleeding risk data"\n',
+            '  bleeding_risk: "Bleeding risk"\n',
             "",
             "no heading for bleeding_risk",
             id="no-heading",

@@ -45,7 +45,7 @@ def decision(rule: str, suggestions: tuple[str, ...] = (), **facts: Fact) -> Dec
     outcome = Outcome(
         "tissue-before-systemic-therapy", "TissueBeforeSystemicTherapy", rule, rule, "", "warning", suggestions
     )
-    drafts = (DRUG, FOLINIC, SIGNED, OTHER)
+    drafts = (DRUG, FOLINIC, OTHER)
     orders = Orders("order-sign", drafts, (DRUG,), ())
     known: Mapping[str, Fact] = MappingProxyType(
         {
@@ -311,6 +311,18 @@ def test_an_odd_record_id_is_not_put_into_an_order(content: Content) -> None:
 def test_nothing_to_delete_means_no_suggestion(content: Content) -> None:
     base = decision("not-found", ("remove-draft-orders",))
     assert "suggestions" not in card_of(content, replace(base, orders=replace(base.orders, drafts=(SIGNED, OTHER))))
+
+
+@pytest.mark.parametrize(
+    ("status", "removed"), [("active", 0), ("on-hold", 0), ("cancelled", 2), ("stopped", 2), ("completed", 2)]
+)
+def test_half_a_regimen_is_not_removed(content: Content, status: str, removed: int) -> None:
+    """What is signed stays; its companions would be gone."""
+    base = decision("not-found", ("remove-draft-orders",))
+    other = replace(SIGNED, resource={"status": status})
+    card = card_of(content, replace(base, orders=replace(base.orders, drafts=(*base.orders.drafts, other))))
+    actions = [action for found in card.get("suggestions", ()) for action in found["actions"]]
+    assert len(actions) == removed
 
 
 def test_a_nameless_draft_is_removed_by_its_reference(content: Content) -> None:

@@ -37,7 +37,7 @@ def known(store: Store) -> Store:
 
 
 def test_an_item_is_kept_with_the_card_that_it_names(known: Store) -> None:
-    assert known.take_feedback([ITEM], ORIGIN) == (1, 0)
+    assert known.take_feedback([ITEM], ORIGIN)[:2] == (1, 0)
     [row] = rows(known)
     assert len(row.pop("digest")) == 64
     assert row == {
@@ -57,10 +57,10 @@ def test_an_item_is_kept_with_the_card_that_it_names(known: Store) -> None:
 
 
 def test_ten_thousand_repeats_are_one_row(known: Store) -> None:
-    assert known.take_feedback([ITEM] * 10_000, ORIGIN) == (10_000, 0)
+    assert known.take_feedback([ITEM] * 10_000, ORIGIN)[:2] == (10_000, 0)
     later = replace(ORIGIN, received=NOW + timedelta(days=1))
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda _: known.take_feedback([ITEM], later), range(50))) == {(1, 0)}
+        assert set(pool.map(lambda _: known.take_feedback([ITEM], later)[:2], range(50))) == {(1, 0)}
     [row] = rows(known)
     assert row["received_at"] == "2026-03-02T09:00:00.000000Z"
 
@@ -73,13 +73,13 @@ def test_hosts_that_write_the_same_items_in_another_order_do_not_block_each_othe
             for _ in range(10)
             for store, batch in ((known, items), (other, items[::-1]))
         ]
-        assert {job.result() for job in jobs} == {(50, 0)}
+        assert {job.result()[:2] for job in jobs} == {(50, 0)}
     assert len(rows(known)) == 50
 
 
 def test_a_thousand_different_items_in_one_batch(known: Store) -> None:
     items = [replace(ITEM, at=NOW + timedelta(seconds=number)) for number in range(1_201)]
-    assert known.take_feedback([*items, FeedbackItem("x", "accepted", NOW)], ORIGIN) == (1_201, 1)
+    assert known.take_feedback([*items, FeedbackItem("x", "accepted", NOW)], ORIGIN)[:2] == (1_201, 1)
     assert len(rows(known)) == 1_201
 
 
@@ -96,13 +96,13 @@ def test_a_thousand_different_items_in_one_batch(known: Store) -> None:
     ],
 )
 def test_cards_that_did_not_go_there_are_ignored(known: Store, item: FeedbackItem, origin: FeedbackOrigin) -> None:
-    assert known.take_feedback([item], origin) == (0, 1)
+    assert known.take_feedback([item], origin)[:2] == (0, 1)
     assert known.take_feedback([item, ITEM], ORIGIN).received >= 1
     assert {row["card"] for row in rows(known)} == {"card-1"}
 
 
 def test_nothing_to_keep(known: Store) -> None:
-    assert known.take_feedback([], ORIGIN) == (0, 0)
+    assert known.take_feedback([], ORIGIN)[:2] == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from sqlalchemy import Connection, text
 from cds_service.errors import StoreError
 from cds_service.store import group_commit
 from cds_service.store.database import FILE, migrate, open_engine, reading, store_url
-from cds_service.store.group_commit import GroupCommit
+from cds_service.store.group_commit import GroupCommit, Place
+from tests.store.databases import database
 
 LONG = 20.0
 
@@ -87,6 +89,96 @@ def test_a_write_that_fails_takes_no_other_with_it(setting: str) -> None:
     assert commits.transactions == 2
     commits.close()
     assert names(setting) == {"a", "b"}
+
+
+def test_writes_go_out_in_order_of_their_place_not_of_their_arrival(setting: str) -> None:
+    """Every process writes in this order: else two that share rows wait for each other, until one is thrown out."""
+    commits = GroupCommit(open_engine(store_url(setting)), LONG)
+    held, written = Held(), list[object]()
+
+    def all_at_once(_: Connection, parts: Sequence[str]) -> Sequence[int]:
+        written.append(tuple(parts))
+        return [len(part) for part in parts]
+
+    def note(place: Place, _: Connection) -> int | None:
+        written.append(place)
+        return None
+
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(commits.run, held)
+        assert held.entered.wait(LONG)
+        jobs: list[Future[int | None]] = []
+        for place in ((9, ""), (1, "b"), (2, "parts"), (0, "z"), (1, "a"), (2, "parts")):
+            if place == (2, "parts"):
+                jobs.append(pool.submit(commits.run_together, all_at_once, "part" * (1 + len(jobs) // 5), place))
+            else:
+                jobs.append(pool.submit(commits.run, partial(note, place), place))
+            until(lambda: len(commits._waiting) == len(jobs))
+        held.go.set()
+        first.result()
+        results = [job.result() for job in jobs]
+    assert written == [(0, "z"), (1, "a"), (1, "b"), ("part", "partpart"), (9, "")]
+    assert results == [None, None, 4, None, None, 8]
+    commits.close()
+
+
+def test_of_parts_written_together_one_that_fails_takes_no_other_with_it(setting: str) -> None:
+    commits = GroupCommit(open_engine(store_url(setting)), LONG)
+    held = Held()
+
+    def insert_all(connection: Connection, parts: Sequence[str]) -> Sequence[str]:
+        return [insert(part)(connection) for part in parts]
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(commits.run, held)
+        assert held.entered.wait(LONG)
+        jobs = [pool.submit(commits.run_together, insert_all, part, (1, "")) for part in ("a", "a", "b")]
+        until(lambda: len(commits._waiting) == 3)
+        held.go.set()
+        first.result()
+        errors = [job.exception() for job in jobs]
+    assert [type(error) for error in errors].count(StoreError) == 1
+    commits.close()
+    assert names(setting) == {"a", "b"}
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_a_transaction_that_gave_way_to_another_is_done_again(tmp_path: Path, state: str) -> None:
+    with database("postgresql", tmp_path) as setting:
+        commits, tries = GroupCommit(open_engine(store_url(setting)), LONG), list[float | None]()
+
+        def collide(connection: Connection) -> str:
+            tries.append(commits._busy_since)
+            insert("a")(connection)
+            if len(tries) == 1:
+                raised(state, connection)
+            return "written"
+
+        assert commits.run(collide) == "written"
+        assert len(tries) == 2
+        assert None not in tries
+        assert tries[0] != tries[1], "the first attempt counts as time in which the store hangs"
+        commits.close()
+        assert names(setting) == {"a"}
+
+
+def test_it_is_done_again_but_once_and_then_told(tmp_path: Path) -> None:
+    with database("postgresql", tmp_path) as setting:
+        commits, tries = GroupCommit(open_engine(store_url(setting)), LONG), list[int]()
+
+        def collide(connection: Connection) -> None:
+            tries.append(1)
+            raised("40P01", connection)
+
+        with pytest.raises(StoreError, match="DeadlockDetected 40P01"):
+            commits.run(collide)
+        assert len(tries) == 2
+        assert commits.run(insert("after")) == "after"
+        commits.close()
+
+
+def raised(state: str, connection: Connection) -> None:
+    connection.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{state}'; END $$")
 
 
 def test_a_fault_of_ours_reaches_the_caller_and_ends_nothing(setting: str) -> None:

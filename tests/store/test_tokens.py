@@ -60,6 +60,18 @@ def test_expired_ones_are_forgotten_on_the_way(store: Store, monkeypatch: pytest
     assert count(store) == 2
 
 
+def test_a_cleaning_that_fails_takes_no_claim_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told as lost, the claim would be decided by one process alone, and a replay would pass."""
+    monkeypatch.setattr(subject, "_CLAIMS_BETWEEN_CLEANINGS", 1)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(subject, "forget_tokens", fail)
+    assert store.claim_token("a", "1", NOW + 300, NOW)
+    assert not store.claim_token("a", "1", NOW + 300, NOW)
+
+
 def test_all_expired_ones_are_purged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "_PAGE", 2)
     for number in range(5):

@@ -138,7 +138,7 @@ def test_a_source_that_is_down_is_not_asked_more_often(keys: KeySet, source: Pub
 
 
 def test_nonsense_does_not_take_the_place_of_keys(clock: Clock, problems: list[str]) -> None:
-    answers = iter([key_set("ec-1"), b"<html>", b'{"keys": []}'])
+    answers = iter([key_set("ec-1"), b"<html>", b'{"keys": null}'])
     keys = KeySet(lambda: next(answers), clock, lambda work: work(), problems.append)
     for _ in range(3):
         assert keys.find("ec-1")
@@ -146,11 +146,65 @@ def test_nonsense_does_not_take_the_place_of_keys(clock: Clock, problems: list[s
     assert len(problems) == 2
 
 
+@pytest.mark.parametrize("data", [b'{"keys": []}', b'{"keys": [{"kty": "oct", "kid": "ec-1", "k": "YQ"}]}'])
+def test_an_emptied_key_set_revokes_at_once(data: bytes, clock: Clock, problems: list[str]) -> None:
+    """All that a hospital can do whose key was stolen: it must not be good for another day."""
+    answers = iter([key_set("ec-1"), data, key_set("ec-2")])
+    keys = KeySet(lambda: next(answers), clock, lambda work: work(), problems.append)
+    assert keys.find("ec-1")
+    clock.now += RENEW_AFTER
+    keys.keep_fresh()
+    assert not keys.find("ec-1")
+    assert not keys.has_keys
+    assert len(problems) == 1
+    assert "no longer used" in problems[0]
+    clock.now += COOL_DOWN
+    keys.keep_fresh()
+    assert keys.find("ec-2")
+
+
+def test_an_emptied_key_set_that_hung_does_not_undo_a_later_one(clock: Clock) -> None:
+    waiting: list[Callable[[], None]] = []
+    answers = iter([key_set("ec-2"), b'{"keys": []}'])
+    keys = KeySet(lambda: next(answers), clock, waiting.append)
+    keys.keep_fresh()
+    clock.now += COOL_DOWN
+    keys.keep_fresh()
+    hung, later = waiting
+    later()
+    hung()
+    assert keys.find("ec-2")
+
+
+def test_keys_are_kept_fresh_without_a_call(keys: KeySet, source: Published, clock: Clock) -> None:
+    """As often as a probe asks, and no more often than calls would fetch them."""
+    for _ in range(int(RENEW_AFTER)):
+        keys.keep_fresh()
+        clock.now += 1
+    assert source.asked == 1
+    source.names = ("ec-2",)
+    keys.keep_fresh()
+    assert source.asked == 2
+    assert keys.find("ec-2")
+
+
+def test_keys_that_were_missing_come_back_without_a_call(keys: KeySet, source: Published, clock: Clock) -> None:
+    source.fails = True
+    for _ in range(int(COOL_DOWN)):
+        keys.keep_fresh()
+        assert not keys.has_keys
+        clock.now += 1
+    assert source.asked == 1
+    source.fails = False
+    keys.keep_fresh()
+    assert keys.has_keys
+
+
 def test_an_attempt_that_hung_does_not_undo_a_later_one(clock: Clock) -> None:
     waiting: list[Callable[[], None]] = []
     answers = iter([key_set("ec-1"), key_set("ec-2"), key_set("ec-1")])
     keys = KeySet(lambda: next(answers), clock, waiting.append)
-    keys.warm_up()
+    keys.keep_fresh()
     waiting.pop()()
     clock.now += RENEW_AFTER
     keys.find("ec-1")
@@ -167,13 +221,13 @@ def test_an_attempt_that_hung_does_not_undo_a_later_one(clock: Clock) -> None:
 def test_hanging_attempts_are_few_and_hold_no_call(clock: Clock) -> None:
     waiting: list[Callable[[], None]] = []
     keys = KeySet(lambda: key_set("ec-1"), clock, waiting.append)
-    keys.warm_up()
+    keys.keep_fresh()
     for _ in range(20):
         clock.now += COOL_DOWN - 1
         # The attempt began long ago: nobody waits for it, or this test would last.
         assert not keys.find("ec-1")
         clock.now += 1
-        keys.warm_up()
+        keys.keep_fresh()
     assert len(waiting) == 3
 
 
@@ -336,6 +390,83 @@ def test_a_body_that_drips_ends_with_its_time(server: str) -> None:
 
     with pytest.raises(KeysUnreadable, match="took longer than 5 s"):
         read_url(f"{server}/endless", Hasty())
+
+
+class Alarm:
+    """Rings when it is told to, not by the clock."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.ring: Callable[[], None] = lambda: None
+        self.is_on = False
+
+    def __call__(self, seconds: float, call: Callable[[], None]) -> Alarm:
+        self.seconds, self.ring = seconds, call
+        return self
+
+    def start(self) -> None:
+        self.is_on = True
+
+    def cancel(self) -> None:
+        self.is_on = False
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Slow: a", id="headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + key_set("ec-1"), id="whole-body-without-an-end"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", id="body-with-length"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_fetch_is_cut_wherever_it_stands(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, scheme: str, said: bytes
+) -> None:
+    """The server says a little and never ends; it says nothing to https, which stays in its handshake."""
+    monkeypatch.setattr(key_sets, "_READ_SECONDS", WAIT_SECONDS)
+    alarm = Alarm()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(said if scheme == "http" else said[:0])
+                alarm.ring()
+                # Until the other side has left.
+                while connection.recv(10_000):
+                    pass
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        with pytest.raises(KeysUnreadable, match="took longer than 5 s"):
+            read_url(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/keys", clock, alarm)
+        speaker.join(WAIT_SECONDS)
+        assert not speaker.is_alive()
+    assert alarm.seconds == key_sets.FETCH_SECONDS
+    assert not alarm.is_on
+
+
+def test_an_alarm_before_the_connection_is_made_cuts_it(server: str, clock: Clock) -> None:
+    class Early(Alarm):
+        def start(self) -> None:
+            self.ring()
+
+    with pytest.raises(KeysUnreadable, match="took longer than 5 s"):
+        read_url(f"{server}/keys", clock, Early())
+
+
+def test_without_a_thread_for_the_alarm_nothing_is_fetched(server: str, clock: Clock) -> None:
+    class Failing(Alarm):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with pytest.raises(KeysUnreadable, match="no thread"):
+        read_url(f"{server}/keys", clock, Failing())
+    assert Answering.seen == []
 
 
 def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:

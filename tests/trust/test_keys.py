@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 
-from cds_service.trust.keys import LARGEST_KEY_SET, MOST_KEYS, KeysUnreadable, parse_keys
+from cds_service.trust.keys import LARGEST_KEY_SET, MOST_KEYS, KeysUnreadable, KeysWithdrawn, parse_keys
 from tests.trust.tokens_made import jwk, private
 
 
@@ -38,6 +38,39 @@ def test_more_members_are_no_obstacle(members: dict[str, Any]) -> None:
 
 def test_keys_of_different_type_may_share_an_id() -> None:
     assert len(parse_keys(as_set(jwk("ec-1"), jwk("rsa-1", kid="ec-1")))["ec-1"]) == 2
+
+
+@pytest.mark.parametrize("name", ["ec-1", "rsa-1"])
+def test_a_key_listed_with_its_algorithm_and_without_is_one_key(name: str) -> None:
+    algorithm = "ES384" if name == "ec-1" else "RS384"
+    narrow, wide = jwk(name, alg=algorithm), jwk(name)
+    for listed in ((narrow, wide), (wide, narrow), (narrow, wide, narrow, wide)):
+        (key,) = parse_keys(as_set(*listed))[name]
+        assert key.algorithm == ""
+    (key,) = parse_keys(as_set(narrow, narrow))[name]
+    assert key.algorithm == algorithm
+
+
+def test_a_key_for_two_algorithms_and_two_keys_are_two() -> None:
+    listed = parse_keys(as_set(jwk("rsa-1", alg="RS256"), jwk("rsa-1", alg="RS384")))["rsa-1"]
+    assert [[key.fits(algorithm) for key in listed] for algorithm in ("RS256", "RS384")] == [
+        [True, False],
+        [False, True],
+    ]
+    assert len(parse_keys(as_set(jwk("ec-1"), jwk("ec-2", kid="ec-1")))["ec-1"]) == 2
+
+
+@pytest.mark.parametrize("data", [b'{"keys": []}', b'{"keys": [{}]}', b'{"keys": [{"kty": "oct", "kid": "a"}]}'])
+def test_a_set_without_a_key_for_us_takes_all_back(data: bytes) -> None:
+    with pytest.raises(KeysWithdrawn):
+        parse_keys(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b'{"keys": null}', b'{"keys": [1]}', b'{"keys": [{}, "a"]}'])
+def test_what_is_no_key_set_takes_none_back(data: bytes) -> None:
+    with pytest.raises(KeysUnreadable) as found:
+        parse_keys(data)
+    assert found.type is KeysUnreadable
 
 
 def test_private_members_are_not_kept() -> None:

@@ -230,15 +230,14 @@ def test_keys_that_were_never_had_are_another_reason_than_an_unknown_key() -> No
 
     keys = KeySet(fail, Clock(), run=lambda work: work())
     assert refusal_of(bearer(token()), keys=keys) is Refusal.KEYS_UNAVAILABLE
-    assert not verifier(Registry(PUBLIC_URL, clients=(HOSPITAL,)), keys=keys).has_all_keys
+    assert verifier(Registry(PUBLIC_URL, clients=(HOSPITAL,)), keys=keys).look_for_keys() == {HOSPITAL.name: False}
 
 
-def test_keys_of_every_client_are_ready() -> None:
-    ready = verifier()
-    assert not ready.has_all_keys
-    for found in ready.key_sets.values():
-        found.warm_up()
-    assert ready.has_all_keys
+def test_to_look_for_keys_fetches_them() -> None:
+    """As a probe does, while no call comes."""
+    found = verifier()
+    assert not any(keys.has_keys for keys in found.key_sets.values())
+    assert found.look_for_keys() == {HOSPITAL.name: True, CLINIC.name: True}
 
 
 def test_two_fit_keys_with_one_id_are_not_guessed_between() -> None:

@@ -143,7 +143,7 @@ def test_probes_need_no_token() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/none", "/healthz/", "/healthz/x", "/cds-services/none", "/metrics", "//healthz"]
+    "path", ["/", "/none", "/healthz/", "/healthz/x", "/cds-services/none", "/metrics/", "//healthz"]
 )
 def test_a_stranger_cannot_tell_what_is_served(path: str) -> None:
     for method in ("GET", "POST", "HEAD", "PUT", "DELETE"):

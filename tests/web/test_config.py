@@ -44,12 +44,14 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "CDS_FETCH_MS": "700",
             "CDS_STORE": str(tmp_path),
             "CDS_REQUIRE_RECORD": "1",
+            "CDS_WORKERS": "3",
+            "CDS_METRICS_OPEN": "1",
             "PATH": "/bin",
         }
     )
     origins = ("https://a.example", "http://localhost:8081")
     given = Config("0.0.0.0", 9000, tmp_path, 1000, origins, KEY.encode(), True, "debug", SITE, 20, fetch_ms=700)
-    assert config == replace(given, store=str(tmp_path), require_record=True)
+    assert config == replace(given, store=str(tmp_path), require_record=True, workers=3, metrics_open=True)
     assert not config.answers_loopback_only
 
 
@@ -90,6 +92,9 @@ def test_what_is_given_overrules_the_environment() -> None:
         pytest.param({"CDS_STORE": str(SITE)}, "CDS_STORE is .* not a directory", id="store-a-file"),
         pytest.param({"CDS_REQUIRE_RECORD": "1"}, "CDS_REQUIRE_RECORD needs CDS_STORE", id="records-nowhere"),
         pytest.param({"CDS_REQUIRE_RECORD": "often"}, "CDS_REQUIRE_RECORD", id="records-flag"),
+        pytest.param({"CDS_WORKERS": "0"}, "CDS_WORKERS must be a whole number from 1 to 64", id="no-workers"),
+        pytest.param({"CDS_WORKERS": "65"}, "CDS_WORKERS", id="too-many-workers"),
+        pytest.param({"CDS_METRICS_OPEN": "all"}, "CDS_METRICS_OPEN", id="metrics-flag"),
         pytest.param({"CDS_LOG_LEVEL": "loud"}, "CDS_LOG_LEVEL", id="level"),
         pytest.param({"CDS_FETCH_MS": "0"}, "CDS_FETCH_MS", id="no-time"),
         pytest.param({"CDS_FETCH_MS": "10001"}, "CDS_FETCH_MS", id="too-much-time"),
@@ -137,8 +142,9 @@ def test_no_error_repeats_the_key() -> None:
         {"CDS_MAX_DRAFT_ORDERS": "7"},
         {"CDS_FETCH_MS": "10"},
         {"CDS_STORE": "postgresql://cds:word@db/cds", "CDS_REQUIRE_RECORD": "1"},
+        {"CDS_WORKERS": "8", "CDS_METRICS_OPEN": "1"},
     ],
-    ids=["defaults", "elsewhere", "others", "site", "drafts", "fetch", "store"],
+    ids=["defaults", "elsewhere", "others", "site", "drafts", "fetch", "store", "workers"],
 )
 def test_a_worker_reads_the_same_configuration(environ: dict[str, str]) -> None:
     config = read_config(environ)
@@ -207,12 +213,21 @@ def test_who_is_answered(
         pytest.param(OPEN, BEHIND_TLS, "names no client with an issuer: .* --insecure", id="open-elsewhere"),
         pytest.param(DEVELOPMENT + ISSUED, BEHIND_TLS, "development = true: set it to false", id="development"),
         pytest.param(DEVELOPMENT + OPEN, ELSEWHERE, "development = true: set it", id="development-insecure"),
+        pytest.param(
+            DEVELOPMENT + OPEN, {"CDS_INSECURE": "1"}, "CDS_INSECURE .* development = true", id="insecure-on-loopback"
+        ),
+        pytest.param(
+            DEVELOPMENT + ISSUED, {"CDS_INSECURE": "1"}, "CDS_INSECURE .* development = true", id="insecure-with-tokens"
+        ),
         pytest.param(ISSUED, {}, "CDS_UUID_KEY must be a secret", id="issuer-without-uuid-key"),
         pytest.param(
             ISSUED,
             {**BEHIND_TLS, "CDS_CORS_ORIGINS": "https://a.example"},
             "CDS_CORS_ORIGINS belongs to no client",
             id="origins-of-nobody",
+        ),
+        pytest.param(
+            ISSUED, {**BEHIND_TLS, "CDS_WORKERS": "2"}, "CDS_WORKERS is 2 .* CDS_STORE is not set", id="tokens-of-each"
         ),
     ],
 )
@@ -271,3 +286,9 @@ def test_the_password_of_a_store_does_not_show() -> None:
     config = read_config({"CDS_STORE": "postgresql://cds:s3cret-word@db/cds"})
     assert "s3cret-word" not in repr(config)
     assert "s3cret-word" not in " ".join(config.warnings)
+
+
+def test_several_workers_share_used_tokens_by_a_store_or_have_no_tokens(tmp_path: Path) -> None:
+    assert at_site(tmp_path, ISSUED, **BEHIND_TLS, CDS_WORKERS="2", CDS_STORE="/").workers == 2
+    assert at_site(tmp_path, ISSUED, **BEHIND_TLS, CDS_WORKERS="1").workers == 1
+    assert at_site(tmp_path, "", CDS_WORKERS="2").workers == 2

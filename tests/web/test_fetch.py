@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -29,7 +31,7 @@ from cds_service.trust.clients import Client, Registry
 from cds_service.web.call_log import LOGGER
 from cds_service.web.reach import Reach, allowed_by_client
 from tests.fhir.fault_server import FhirServer, Handler, send_json
-from tests.fhir.faults import FAULTS
+from tests.fhir.faults import FAULTS, ODDITIES
 from tests.fhir.test_addresses import LOOPBACK_SPELLINGS, OTHER_SPELLINGS
 from tests.web.service_calls import HOSTILE, ID, check_answer, check_error, content
 
@@ -44,12 +46,12 @@ AUTHORIZATION = {
 }
 
 
-def story() -> StoredCall:
-    [found, *_] = load_patient(FIXTURES / "patients" / "biopsy-insufficient", FIXTURES / "orders")
+def story(name: str) -> StoredCall:
+    [found, *_] = load_patient(FIXTURES / "patients" / name, FIXTURES / "orders")
     return found
 
 
-STORY = story()
+STORY = story("biopsy-insufficient")
 WHOLE = STORY.body(content().prefetch)
 PATIENT = str(STORY.context["patientId"])
 
@@ -61,6 +63,15 @@ def body(*sent: str, **more: Any) -> dict[str, Any]:
     return {**call, "prefetch": prefetch, "fhirAuthorization": AUTHORIZATION, **more}
 
 
+GIVES_RESULTS = {
+    "other-patients",
+    "other-type",
+    "full-page",
+    "first-page-again",
+    "ignores-parameters",
+    "charts-mixed-up",
+}
+"""Faults that leave the Conditions incomplete and not unread: the reason of the order names the cancer all the same."""
 Post = Callable[..., TestResponse]
 
 
@@ -70,15 +81,17 @@ def may_read(*servers: str) -> Registry:
 
 
 @contextmanager
-def serving(handler: Handler | None = None, **settings: Any) -> Iterator[tuple[FhirServer, Post]]:
+def serving(
+    handler: Handler | None = None, stored: StoredCall = STORY, **settings: Any
+) -> Iterator[tuple[FhirServer, Post]]:
     """A FHIR server that the service may read, and a way to call the service."""
-    with FhirServer(STORY.entries, handler) as server:
+    with FhirServer(stored.entries, handler) as server:
         config = Config(registry=may_read(server.url), **settings)
-        app = create_app(config, content(), lambda: STORY.now, timer=server.clock)
+        app = create_app(config, content(), lambda: stored.now, timer=server.clock)
 
         def post(call: dict[str, Any]) -> TestResponse:
             data = json.dumps({"fhirServer": server.url, **call}).encode()
-            return app.test_client().post(f"/cds-services/{ID}{STORY.hook}", data=data)
+            return app.test_client().post(f"/cds-services/{ID}{stored.hook}", data=data)
 
         yield server, post
 
@@ -103,6 +116,44 @@ def test_pfr_02_a_missing_key_is_fetched_once_and_no_other() -> None:
     with serving() as (server, post):
         assert post(body(*missing)).data == post(WHOLE).data
         assert server.asked() == [f"DiagnosticReport?patient={PATIENT}&_count=200"]
+
+
+@pytest.mark.parametrize(
+    ("name", "spared"),
+    [
+        pytest.param("ultrasound-biopsy-ordered-again", {"Encounter"}, id="liver-biopsy"),
+        pytest.param(
+            "ct-ordered-for-a-pancreatic-mass",
+            {"Appointment", "CarePlan", "Consent", "Flag", "ServiceRequest"},
+            id="abdominal-ct",
+        ),
+        pytest.param("biopsy-insufficient", set(), id="chemotherapy"),
+    ],
+)
+def test_only_what_the_candidate_cards_need_is_fetched(name: str, spared: set[str]) -> None:
+    """An emergency (F20, encounters) softens the cards of drugs and resections alone; a CT needs no plans (C6)."""
+    stored = story(name)
+    whole = {**stored.body(content().prefetch), "fhirAuthorization": AUTHORIZATION}
+    with serving(stored=stored) as (server, post):
+        sent = post(whole)
+        assert server.requests == []
+        assert post({**whole, "prefetch": {}}).data == sent.data
+        asked = {request.path.partition("/")[0] for request in server.requests}
+    assert {template.partition("?")[0].partition("/")[0] for template in content().prefetch.values()} - asked == spared
+
+
+def test_what_is_not_needed_is_used_as_it_was_sent() -> None:
+    stored = story("ultrasound-biopsy-ordered-again")
+    whole = {**stored.body(content().prefetch), "fhirAuthorization": AUTHORIZATION}
+    cut = {"resourceType": "Bundle", "link": [{"relation": "next", "url": "https://fhir.example.org/page2"}]}
+    with serving(stored=stored) as (server, post):
+        answer = post({**whole, "prefetch": {**whole["prefetch"], "encounters": cut}})
+        assert answer.data == post(whole).data
+        assert server.requests == []
+        strayed = {"reports": None, "pathology": None, "encounters": whole["prefetch"]["reports"]}
+        assert post({**whole, "prefetch": {**whole["prefetch"], **strayed}}).data == answer.data
+        assert post({**whole, "prefetch": {**whole["prefetch"], **strayed, "encounters": None}}).data != answer.data
+        assert server.requests == []
 
 
 def test_pfr_03_null_is_not_fetched() -> None:
@@ -147,6 +198,61 @@ def test_pfr_08_required_data_unobtainable_is_412(name: str) -> None:
         says = check_error(post(body()), 412, "incomplete")
     assert "FHIR server" in says
     assert TOKEN not in says
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_answered_with_cards_or_412(name: str) -> None:
+    with serving(FAULTS[name], fetch_ms=100 if name == "hang" else 30_000) as (_, post):
+        if name in GIVES_RESULTS:
+            assert "could not be checked" in cards(post(body()))[0]["summary"]
+        else:
+            check_error(post(body()), 412)
+        found = cards(post(body("conditions", "patient")))
+    assert "could not be checked" in found[0]["summary"]
+    assert all(card["indicator"] == "info" for card in found), "a warning rests on what was never read"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted as Linux shows them")
+def test_a_thousand_calls_with_mixed_faults_leave_no_thread_and_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pools are made small and filled by the first call, so that they are as large as may be from then on."""
+    monkeypatch.setattr("cds_service.fhir.lines.MOST_AT_ONCE", 6)
+    monkeypatch.setattr("cds_service.fhir.lines.FIRST_AT_ONCE", 2)
+    handlers = tuple((FAULTS | ODDITIES).values())
+    three = body(*(key for key in WHOLE["prefetch"] if key not in {"reports", "observations", "procedures"}))
+    one = body(*(key for key in WHOLE["prefetch"] if key != "reports"))
+    together = threading.Barrier(8, timeout=10)
+    gc.collect()
+    before = set(threading.enumerate())
+
+    def held(server: FhirServer, request: Any) -> None:
+        if len(server.requests) <= 8:
+            together.wait()
+        FhirServer.answer(server, request)
+
+    def left() -> tuple[int, int]:
+        """Threads of the pool, and open files when all connections but the one just used are closed as too old."""
+        server.handler = ODDITIES["plain"]
+        server.clock.pass_by(60)
+        assert cards(post(one))
+        ends = time.monotonic() + 20
+        while len(server._open) > 1 and time.monotonic() < ends:
+            threading.Event().wait(0.01)
+        gc.collect()
+        pool = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("fhir")]
+        return len(pool), len(os.listdir("/proc/self/fd"))
+
+    with serving(held, fetch_ms=200) as (server, post):
+        post(body())
+        counts = []
+        for number in range(1000):
+            if number == 10:
+                counts.append(left())
+            server.handler = handlers[number % len(handlers)]
+            assert post(three).status_code == 200
+        counts.append(left())
+    # Fewer files are open where those of another test were closed meanwhile.
+    assert (counts[0][0], counts[1][0]) == (8, 8)
+    assert counts[1][1] <= counts[0][1]
 
 
 @pytest.mark.parametrize("name", ["403", "500", "html", "drip-body"])
@@ -231,6 +337,14 @@ def test_a_client_may_not_name_the_server_of_another() -> None:
     assert reach.find(ours, "http://127.0.0.1:8090/fhir")
     assert reach.find(other, "http://127.0.0.1:8090/fhir") is None
     assert reach.find(None, "http://127.0.0.1:8090/fhir") is None
+
+
+@pytest.mark.parametrize(("url", "times"), [("https://ehr.example.org/r4", 1), ("http://127.0.0.1:8090/fhir", 0)])
+def test_the_roots_of_tls_are_read_before_the_first_call(url: str, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    monkeypatch.setattr("cds_service.web.reach.trusted_roots", lambda: read.append(1))
+    create_app(Config(registry=may_read(url)), content())
+    assert len(read) == times
 
 
 def test_other_calls_are_computed_while_one_waits_for_its_server() -> None:

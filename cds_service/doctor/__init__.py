@@ -1,0 +1,1 @@
+"""What an installation needs to do its work, looked at piece by piece. Checks give findings and change nothing."""

@@ -1,0 +1,147 @@
+"""Where a call stands on the pathway, and why cards are silent: for stories of which the pathway says it."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from cds_service.content_files import find_cards
+from cds_service.describe.drawing import as_svg
+from cds_service.describe.flow import stations
+from cds_service.pathway.content import Content, load_content
+from cds_service.workbench.exchange import Exchange, run_exchange
+from cds_service.workbench.patients import StoredPatient, find_fixtures, load_shelf
+from cds_service.workbench.place import Step, find_place, marks
+from cds_service.workbench.request import propose, read_wish
+from cds_service.workbench.silences import not_considered, silences_of, whole_silence
+from tests.workbench.test_routes import wish
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@cache
+def content() -> Content:
+    return load_content(find_cards())
+
+
+@cache
+def patients() -> dict[str, StoredPatient]:
+    return dict(load_shelf(find_fixtures(), content()).patients)
+
+
+def exchange(name: str, **members: Any) -> Exchange:
+    call = patients()[name].call
+    return run_exchange(propose(read_wish(wish(name, **members)), patients(), content(), call.now), b"key", 1000)
+
+
+def steps(found: Exchange) -> dict[str, Step]:
+    assert found.explanation is not None
+    flow = stations(content(), date(2026, 3, 2))
+    return {step.id: step for step in find_place(flow, found.explanation.decision, content())}
+
+
+def test_a_drug_order_takes_the_branches_of_drugs() -> None:
+    found = steps(exchange("folfirinox-no-tissue"))
+    assert {name: step.standing for name, step in found.items()} == {
+        **dict.fromkeys(("D0", "D1", "D2"), "passed"),
+        **dict.fromkeys(("D3", "D8"), "here"),
+        **dict.fromkeys(("D4", "D5", "D6", "D7"), "elsewhere"),
+    }
+    assert found["D2"].answer.startswith("yes:imaging-definite: ")
+    assert found["D3"].cards[0] == ("Tissue before systemic therapy", "warning")
+    assert found["D4"].cards == ()
+
+
+def test_an_order_that_is_not_ours_ends_at_the_first_question() -> None:
+    found = exchange("order-fluorouracil-cream")
+    assert steps(found)["D0"].standing == "stopped"
+    assert {step.standing for name, step in steps(found).items() if name != "D0"} == {"not-reached"}
+    assert found.explanation is not None
+    assert "None of the orders" in whole_silence(found.explanation.decision, content())
+
+
+def test_another_patient_ends_at_the_second() -> None:
+    found = exchange("not-our-patient")
+    assert (steps(found)["D0"].standing, steps(found)["D1"].standing) == ("passed", "stopped")
+    assert steps(found)["D1"].answer.startswith("no")
+
+
+def test_a_refused_call_ends_where_the_question_could_not_be_asked() -> None:
+    found = exchange("folfirinox-no-tissue", missing={"conditions": "error"})
+    assert found.error is not None
+    assert found.error.status == 412
+    assert found.cards == ()
+    assert (steps(found)["D1"].standing, steps(found)["D1"].answer) == ("stopped", "could not be asked")
+
+
+def test_the_drawing_marks_the_place_and_only_cards_that_were_asked() -> None:
+    found = exchange("folfirinox-no-tissue")
+    assert found.explanation is not None
+    flow = stations(content(), date(2026, 3, 2))
+    given = marks(find_place(flow, found.explanation.decision, content()), found.explanation.decision)
+    root = ElementTree.fromstring(as_svg(flow, "x", given))
+    classes = [group.get("class", "") for group in root.iter(f"{SVG}g")]
+    assert classes.count("question here") == 2
+    assert classes.count("card warning") == 1
+    # The card about the protocol CT stands at three points, and was asked at one.
+    assert sum("Pancreas protocol CT" in "".join(group.itertext()) for group in root.iter(f"{SVG}g")) == 3
+    marked = [group for group in root.iter(f"{SVG}g") if group.get("class") == "card silent"]
+    assert sum("Pancreas protocol CT" in "".join(group.itertext()) for group in marked) == 1
+
+
+def test_each_card_is_shown_silent_or_not_considered() -> None:
+    found = exchange("folfirinox-no-tissue")
+    assert found.explanation is not None
+    decision = found.explanation.decision
+    named = [item.card for item in (*silences_of(decision, content()), *not_considered(decision, content()))]
+    assert sorted(named + [outcome.card_id for outcome in decision.shown]) == sorted(
+        card.id for card in content().cards
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "card", "reason", "says", "states"),
+    [
+        (
+            "ct-biopsy-after-failed-ultrasound",
+            "us-biopsy-failed-change-guidance",
+            "other-guidance-stated",
+            "Its rule other-guidance-stated asks for silence when:",
+            ("Guidance of the ordered biopsy", "yes:other"),
+        ),
+        (
+            "ablation-mri-definite",
+            "mri-before-resection-decision",
+            "definite-beyond-ct",
+            "Its rule definite-beyond-ct asks for silence when:",
+            ("Liver metastases on MRI or two modalities", "yes"),
+        ),
+    ],
+)
+def test_a_silence_names_its_rule_and_the_facts_behind_it(
+    name: str, card: str, reason: str, says: str, states: tuple[str, str]
+) -> None:
+    found = exchange(name)
+    assert found.explanation is not None
+    (silence,) = [item for item in silences_of(found.explanation.decision, content()) if item.card == card]
+    assert (silence.name, silence.why) == (reason, says)
+    assert states in silence.states
+
+
+def test_an_exclusion_says_that_the_fact_is_yes() -> None:
+    found = exchange("under-eighteen")
+    assert found.explanation is not None
+    silence = silences_of(found.explanation.decision, content())[0]
+    assert silence.why == "It does not apply when this is yes:"
+    assert silence.states == (("Under eighteen", "yes"),)
+
+
+def test_a_silence_names_none_but_the_facts_that_make_it() -> None:
+    found = exchange("pancreas-biopsy-resectability-out-of-date")
+    assert found.explanation is not None
+    (silence,) = [item for item in silences_of(found.explanation.decision, content()) if item.name == "not-known"]
+    assert silence.states == (("Resectability", "unknown:stale"),)
