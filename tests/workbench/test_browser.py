@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.workbench.browser import Visit
 
@@ -178,6 +178,8 @@ def test_accepting_a_suggestion_adds_the_order_and_reports_it(visit: Visit) -> N
     assert len(drafts(page)) == 5
     created = request_of(page)["context"]["draftOrders"]["entry"][-1]["resource"]
     assert (created["resourceType"], created["status"]) == ("ServiceRequest", "draft")
+    expect(page.locator("#feedback-list pre")).to_have_count(2)
+    expect(page.locator("#feedback-list")).to_contain_text("With a store, a server that showed this card would answer")
     feedback = page.locator("#feedback-list pre").all_inner_texts()
     sent, answer = (json.loads(text) for text in feedback)
     assert sent["feedback"][0]["outcome"] == "accepted"
@@ -212,6 +214,7 @@ def test_an_overridden_card_is_folded_reported_and_stays_folded(visit: Visit) ->
     expect(page.locator("article.overridden")).to_have_count(1)
     page.get_by_role("button", name="Show again").click()
     assert WARNING in cards(page)
+    expect(page.locator("#cards-title")).to_be_focused()
 
 
 def test_why_shows_the_place_the_facts_and_the_resource_behind_them(visit: Visit) -> None:
@@ -270,6 +273,169 @@ def test_a_pasted_bundle_is_a_patient_to_order_for(visit: Visit) -> None:
     assert page.locator("#timeline .event").count() >= 3
 
 
+def paste(visit: Visit, text: str) -> None:
+    """Open the page and use this text as one's own data."""
+    visit.go()
+    visit.page.get_by_text("Use your own call or Bundle").click()
+    visit.page.get_by_label("JSON", exact=True).fill(text)
+    visit.page.get_by_label("Time of the call").fill("2026-03-02T09:00")
+    wait_for_answer(visit, visit.page.get_by_role("button", name="Use this data").click)
+
+
+def odd_call(name: str) -> str:
+    """A call whose shape is odd in one place, as pasted calls are."""
+    call = json.loads(CALL)
+    drafts = call["context"]["draftOrders"]["entry"]
+    if name == "entry-as-object":
+        call["prefetch"]["conditions"]["entry"] = call["prefetch"]["conditions"]["entry"][0]
+    elif name == "coding-as-object":
+        concept = drafts[0]["resource"]["medicationCodeableConcept"]
+        concept["coding"] = concept["coding"][0]
+    elif name == "prefetch-as-text":
+        call["prefetch"] = "x"
+    elif name == "empty-draft":
+        drafts.append({})
+    elif name == "null-draft":
+        drafts.append(None)
+    elif name == "null-entries":
+        call["prefetch"]["conditions"]["entry"].append(None)
+        call["prefetch"]["reports"]["link"] = [None]
+    return json.dumps(call)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("entry-as-object", 200),
+        ("coding-as-object", 200),
+        ("prefetch-as-text", 400),
+        ("empty-draft", 400),
+        ("null-draft", 400),
+        ("null-entries", 200),
+    ],
+)
+def test_a_call_of_odd_shape_is_shown_with_its_answer_and_keeps_its_orders(
+    visit: Visit, name: str, status: int
+) -> None:
+    page = visit.page
+    paste(visit, odd_call(name))
+    expect(page.locator("#response-line")).to_have_text(f"Status {status}")
+    assert "does not answer" not in page.locator("#cards").inner_text()
+    assert len(drafts(page)) >= 4
+    before = cards(page)
+    wait_for_answer(visit, page.get_by_label("order-sign").check)
+    assert len(request_of(page)["context"]["draftOrders"]["entry"]) >= 4
+    assert bool(cards(page)) == bool(before)
+
+
+def test_the_skip_link_moves_the_focus_and_nothing_else(visit: Visit) -> None:
+    page = visit.page
+    visit.go(STATES["resection"])
+    before = (page.url, cards(page))
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#cards-title")).to_be_focused()
+    assert (page.url, cards(page)) == before
+    page.evaluate("location.hash = '#cards-title'")
+    page.evaluate("new Promise(done => setTimeout(done))")
+    expect(page.locator("#story-title")).to_have_text("Whipple with proven liver metastases")
+
+
+def test_a_request_that_fails_leaves_nothing_of_the_answer_before(visit: Visit) -> None:
+    page = visit.page
+    visit.go()
+    page.get_by_text("Make data missing").click()
+    page.route("**/workbench/evaluate", lambda route: route.abort())
+    page.get_by_label("order-sign").check()
+    expect(page.locator("#cards")).to_contain_text("The service does not answer")
+    assert page.locator("#why .trail, #facts, #timeline *").count() == 0
+    for name in ("request-line", "request-json", "response-line", "response-json"):
+        assert page.locator(f"#{name}").text_content() == ""
+    assert set(page.locator("[data-sent]").all_inner_texts()) == {""}
+    page.unroute("**/workbench/evaluate")
+    wait_for_answer(visit, page.get_by_label("order-select").check)
+    assert cards(page) == [WARNING]
+    assert all("ERR_FAILED" in found for found in visit.complaints)
+    visit.complaints.clear()
+
+
+def test_a_failure_of_feedback_undoes_nothing_and_a_double_click_does_it_once(visit: Visit) -> None:
+    page = visit.page
+    visit.go()
+    page.route("**/workbench/feedback", lambda route: route.abort())
+    wait_for_answer(visit, page.get_by_role("button", name="Order image-guided percutaneous liver biopsy").dblclick)
+    expect(page.locator("#feedback-list")).to_contain_text("Not sent: The service does not answer")
+    expect(page.locator("#feedback-list li")).to_have_count(1)
+    assert len(drafts(page)) == 5
+    assert page.locator("article.refused").count() == 0
+    page.get_by_text("Choose another patient").click()
+    wait_for_answer(visit, page.get_by_role("button", name="Whipple with proven liver metastases").click)
+    expect(page.locator("#feedback")).to_be_hidden()
+    assert page.locator("#feedback-list li").count() == 0
+    visit.complaints.clear()
+
+
+def test_of_two_patients_the_one_chosen_last_is_shown(visit: Visit) -> None:
+    page = visit.page
+    visit.go()
+    waiting: list[Any] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/workbench/patients/under-eighteen", hold)
+    page.evaluate("location.hash = '#patient=under-eighteen'")
+    page.wait_for_function("location.hash === '#patient=under-eighteen'")
+    with page.expect_response("**/workbench/evaluate"):
+        page.evaluate("location.hash = '#patient=tissue-from-text'")
+    expect(page.locator("#story-title")).to_have_text("Tissue from text")
+    with page.expect_response("**/workbench/patients/under-eighteen"):
+        waiting[0].continue_()
+    page.evaluate("new Promise(done => setTimeout(done))")
+    expect(page.locator("#story-title")).to_have_text("Tissue from text")
+
+
+def test_a_link_to_nobody_says_so_and_offers_no_way_that_nobody_can_see(visit: Visit) -> None:
+    page = visit.page
+    visit.go("#patient=nope&missing=reports:error")
+    expect(page.locator("#patient-note")).to_contain_text("No stored patient is called nope.")
+    assert cards(page) == [WARNING]
+    visit.go("#patient=folfirinox-no-tissue&missing=patient:partial,foo:error,flags:null")
+    expect(page.locator("#missing-count")).to_have_text("1 changed")
+    expect(page.locator("#patient-note")).to_be_hidden()
+    assert unquote(page.url).endswith("missing=flags:null")
+    assert "foo" not in request_of(page)["prefetch"]
+
+
+def test_a_link_names_orders_only_as_they_are_stored(visit: Visit) -> None:
+    page = visit.page
+    visit.go()
+    assert page.url.endswith("&orders=folfirinox")
+    expect(page.locator("#link-note")).to_be_hidden()
+    wait_for_answer(visit, page.get_by_role("checkbox", name="oxaliplatin").uncheck)
+    assert "orders=" not in page.url
+    expect(page.locator("#link-note")).to_be_visible()
+    wait_for_answer(visit, page.get_by_role("checkbox", name="oxaliplatin").check)
+    assert page.url.endswith("&orders=folfirinox")
+
+
+def test_a_story_says_as_of_when_it_was_decided(visit: Visit) -> None:
+    visit.go()
+    said = visit.page.locator("#request-time").text_content()
+    assert said == "Decided as of 2026-03-02; sent today, cards that depend on dates may differ."
+
+
+def test_the_tabs_stand_in_one_row_and_the_drawing_can_be_read(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 1366, "height": 800})
+    visit.go()
+    tops = {box["y"] for tab in visit.page.get_by_role("tab").all() if (box := tab.bounding_box())}
+    assert len(tops) == 1
+    drawing = visit.page.locator(".drawing svg").bounding_box()
+    assert drawing is not None
+    assert drawing["width"] >= 600
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 1366
+
+
 def test_what_cannot_be_read_is_told_as_the_service_tells_it(visit: Visit) -> None:
     page = visit.page
     visit.go()
@@ -308,7 +474,7 @@ def test_by_keyboard_alone(visit: Visit) -> None:
     assert request_of(page)["hook"] == "order-sign"
     go_to("[data-suggestion]")
     wait_for_answer(visit, lambda: page.keyboard.press("Enter"))
-    assert page.locator("#feedback-list li").count() == 1
+    expect(page.locator("#feedback-list li")).to_have_count(1)
     go_to("#tab-place")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#tab-facts")).to_be_focused()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from cds_service.content_files import find_cards
 from cds_service.describe.drawing import as_svg
 from cds_service.describe.flow import stations
+from cds_service.facts.fact import Fact
 from cds_service.pathway.content import Content, load_content
+from cds_service.pathway.decision import NO_ORDER_OF_OURS
 from cds_service.workbench.exchange import Exchange, run_exchange
 from cds_service.workbench.patients import StoredPatient, find_fixtures, load_shelf
 from cds_service.workbench.place import Step, find_place, marks
@@ -62,6 +65,48 @@ def test_an_order_that_is_not_ours_ends_at_the_first_question() -> None:
     assert {step.standing for name, step in steps(found).items() if name != "D0"} == {"not-reached"}
     assert found.explanation is not None
     assert "None of the orders" in whole_silence(found.explanation.decision, content())
+
+
+def test_orders_of_ours_that_are_not_selected_are_not_told_as_absent() -> None:
+    drafts = patients()["folfirinox-no-tissue"].call.context["draftOrders"]["entry"]
+    patient = {"reference": "Patient/folfirinox-no-tissue"}
+    tea = {"resourceType": "NutritionOrder", "id": "tea", "status": "draft", "intent": "order", "patient": patient}
+    orders = {"resourceType": "Bundle", "type": "collection", "entry": [*drafts, {"resource": tea}]}
+    found = exchange("folfirinox-no-tissue", draftOrders=orders, selections=["NutritionOrder/tea"])
+    assert found.explanation is not None
+    told = whole_silence(found.explanation.decision, content())
+    assert told.startswith("None of the selected orders is one that this pathway is about (of those not selected, some")
+
+
+def test_orders_whose_cards_are_switched_off_are_not_told_as_foreign() -> None:
+    found = exchange("folfirinox-no-tissue")
+    assert found.explanation is not None
+    off = replace(found.explanation.decision, outcomes=(), silence=NO_ORDER_OF_OURS)
+    assert whole_silence(off, content()).startswith("No card that is switched on is about the selected orders")
+
+
+def test_a_diagnosis_that_does_not_count_is_not_told_as_absent() -> None:
+    found = exchange("not-our-patient")
+    assert found.explanation is not None
+    told = whole_silence(found.explanation.decision, content())
+    assert "no current, unrefuted cancer of the pancreas counts" in told
+    assert "see Facts, " in told
+
+
+def test_unknown_and_unasked_questions_are_not_drawn_as_answered() -> None:
+    found = exchange("folfirinox-no-tissue")
+    assert found.explanation is not None
+    decision = found.explanation.decision
+    flow = stations(content(), date(2026, 3, 2))
+    point = next(station.point for station in flow if station.point.id == "D2")
+    unknown = {**decision.facts, point.fact: Fact(point.fact, "unknown", "partial")}
+    unasked = {name: fact for name, fact in decision.facts.items() if name != point.fact}
+    for facts, standing in ((unknown, "unknown"), (unasked, "not-asked")):
+        told = find_place(flow, replace(decision, facts=facts), content())
+        assert {step.id: step.standing for step in told}["D2"] == standing
+        assert [step.standing for step in told if step.id in {"D3", "D8"}] == ["here", "here"]
+        root = ElementTree.fromstring(as_svg(flow, "x", marks(told, decision)))
+        assert [group.get("class") for group in root.iter(f"{SVG}g")].count(f"question {standing}") == 1
 
 
 def test_another_patient_ends_at_the_second() -> None:

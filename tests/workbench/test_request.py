@@ -50,6 +50,12 @@ def proposed(**members: Any) -> Proposal:
         ({"patient": "a", "missing": ["reports"]}, "missing"),
         ({"patient": "a", "now": "soon"}, "now"),
         ({"patient": 5}, "patient"),
+        ({"patient": "a", "missing": {"reports": ["error"]}}, "missing"),
+        ({"patient": "a", "missing": {"reports": {}}}, "missing"),
+        ({"patient": "a", "now": "0001-01-01T00:00"}, "1900 and 2200"),
+        ({"patient": "a", "now": "1899-12-31T23:59Z"}, "1900 and 2200"),
+        ({"patient": "a", "now": "9999-12-31T23:59Z"}, "1900 and 2200"),
+        ({"patient": "a", "now": "2200-01-01T00:00Z"}, "1900 and 2200"),
     ],
 )
 def test_a_request_that_cannot_be_read_names_the_member(members: dict[str, Any], says: str) -> None:
@@ -111,6 +117,70 @@ def test_a_bundle_of_no_or_two_patients_is_refused(kinds: list[str]) -> None:
     entry = [{"resource": {"resourceType": kind, "id": f"p{number}"}} for number, kind in enumerate(kinds)]
     with pytest.raises(MalformedCall, match=f"holds {len(kinds)} Patients"):
         proposed(text=json.dumps({"resourceType": "Bundle", "entry": entry}))
+
+
+def searches_of(bundle: dict[str, Any]) -> dict[str, tuple[Completeness, int]]:
+    """How each search of a call from a pasted Bundle is read: its completeness, and how many resources it has."""
+    prefetch = proposed(text=json.dumps(bundle), draftOrders=ORDERS).body["prefetch"]
+    answers = PrefetchSource(prefetch, content().prefetch).fetch(tuple(content().prefetch))
+    return {key: (answer.completeness, len(answer.entries)) for key, answer in answers.items()}
+
+
+def test_a_whole_bundle_is_the_whole_chart() -> None:
+    found = proposed(text=json.dumps({**BUNDLE, "total": len(BUNDLE["entry"])}), draftOrders=ORDERS)
+    assert found.doubts == ()
+    assert {completeness for completeness, _ in searches_of(BUNDLE).values()} == {Completeness.COMPLETE}
+
+
+ERROR = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "entries", "says"),
+    [
+        ({"link": [{"relation": "next", "url": "https://fhir.example.org/page2"}]}, [], "further pages"),
+        ({"total": 999}, [], "of 999 results"),
+        ({}, [{"resource": ERROR, "search": {"mode": "outcome"}}], "an error"),
+        ({}, [{"response": {"status": "404 Not Found"}}], "answered with an error"),
+        ({}, [{"response": {"status": "500", "outcome": ERROR}, "resource": ERROR}], "answered with an error"),
+        ({}, [{"response": {}, "resource": {"resourceType": "Flag", "id": "f"}}], "answered with an error"),
+        ({}, [None], "could not be read"),
+        ({}, [{"resource": {"resourceType": "Bundle", "type": "searchset", "total": 3}}], "of 3 results"),
+    ],
+    ids=["next", "total", "outcome", "no-answer", "outcome-of-answer", "no-status", "null", "inner-total"],
+)
+def test_no_search_of_a_bundle_that_shows_its_gaps_is_complete(
+    change: dict[str, Any], entries: list[Any], says: str
+) -> None:
+    bundle = {**BUNDLE, **change, "entry": [*BUNDLE["entry"], *entries]}
+    found = proposed(text=json.dumps(bundle), draftOrders=ORDERS)
+    assert any(says in doubt for doubt in found.doubts), found.doubts
+    searches = searches_of(bundle)
+    assert searches.pop("patient") == (Completeness.COMPLETE, 1), "what was read is there"
+    assert searches["conditions"] == (Completeness.INCOMPLETE, 2)
+    # A search without results must not say "none".
+    assert searches["pathology"] == (Completeness.FAILED, 0)
+    assert Completeness.COMPLETE not in {completeness for completeness, _ in searches.values()}
+
+
+def test_the_answers_of_a_batch_are_unpacked() -> None:
+    def answered(*entries: Any) -> dict[str, Any]:
+        return {"response": {"status": "200 OK"}, "resource": {"resourceType": "Bundle", "entry": list(entries)}}
+
+    patient = [item for item in BUNDLE["entry"] if item["resource"]["resourceType"] == "Patient"]
+    others = [item for item in BUNDLE["entry"] if item not in patient]
+    batch = {
+        "resourceType": "Bundle",
+        "type": "batch-response",
+        "entry": [answered(*patient), answered(*patient, *others[:1]), answered(*others[1:])],
+    }
+    assert searches_of(batch) == searches_of(BUNDLE)
+
+
+def test_a_warning_that_loses_nothing_is_no_doubt() -> None:
+    harmless = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
+    bundle = {**BUNDLE, "entry": [*BUNDLE["entry"], {"resource": harmless, "search": {"mode": "outcome"}}]}
+    assert proposed(text=json.dumps(bundle), draftOrders=ORDERS).doubts == ()
 
 
 @pytest.mark.parametrize("text", ["[]", "7", "{", '{"hook": 1, "hook": 2}'])

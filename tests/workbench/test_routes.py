@@ -178,6 +178,40 @@ def test_a_pasted_call_that_cannot_be_read_is_told_as_its_answer(change: dict[st
     assert "The call cannot be read" in found["html"]["cards"]
 
 
+def test_a_bundle_with_gaps_says_so_and_is_not_read_as_no() -> None:
+    bundle = json.loads((ROOT / "fixtures" / "patients" / "folfirinox-no-tissue" / "bundle.json").read_bytes())
+    orders = json.loads(
+        json.dumps(CALL["context"]["draftOrders"]).replace("Patient/example", "Patient/folfirinox-no-tissue")
+    )
+    text = json.dumps({**bundle, "link": [{"relation": "next", "url": "https://fhir.example.org/2"}]})
+    found = evaluate(wish(text=text, draftOrders=orders, selections=CALL["context"]["selections"]))
+    assert "This Bundle is not the whole chart: it has further pages" in found["html"]["cards"]
+    assert found["explanation"]["searches"]["pathology"]["completeness"] == "failed"
+    assert "not the whole chart" not in evaluate(wish(text=json.dumps(bundle), draftOrders=orders))["html"]["cards"]
+
+
+def test_the_token_of_a_pasted_call_is_not_shown() -> None:
+    authorization = {
+        "access_token": "Zebulon-Quux",
+        "token_type": "Bearer",
+        "expires_in": 300,
+        "scope": "s",
+        "subject": "x",
+    }
+    found = evaluate(wish(text=json.dumps({**CALL, "fhirAuthorization": authorization})))
+    assert "Zebulon" not in json.dumps(found)
+    assert found["request"]["fhirAuthorization"] == {**authorization, "access_token": "(not shown)"}
+
+
+@pytest.mark.parametrize(
+    "members", [{"missing": {"reports": ["error"]}}, {"now": "0001-01-01T00:00"}, {"now": "9999-12-31T00:00"}]
+)
+def test_what_the_page_cannot_ask_for_is_refused_and_breaks_nothing(members: dict[str, Any]) -> None:
+    body = wish("folfirinox-no-tissue", **members)
+    answer = client(Config()).post("/workbench/evaluate", data=body, content_type="application/json")
+    assert answer.status_code == 400
+
+
 def test_too_many_drafts_are_refused_as_everywhere() -> None:
     found = evaluate(wish("folfirinox-no-tissue"), Config(max_draft_orders=3))
     assert found["status"] == 400

@@ -1,5 +1,5 @@
 // The draft orders, as an EHR keeps them: a list of {resource, fullUrl, selected, from}. Nothing here touches the page.
-// An entry of a pasted call that holds no resource is kept as one with the resource null, and sent as it came.
+// An entry of a pasted call that holds no resource has the resource null, and is sent as it came (`raw`).
 import { asList, asObject, entriesOf } from "./shapes.js";
 
 const PATIENT = "{{context.patientId}}";
@@ -34,12 +34,12 @@ export function addTemplate(drafts, template, patientId, from) {
   const { bundle, selections } = withFreeIds(copy.bundle, copy.selections, taken);
   const isSelected = (entry) =>
     !selections || asList(selections).some((found) => [nameOf(entry.resource), entry.resource?.id, entry.fullUrl].includes(found));
-  const added = entriesOf(bundle).map((entry) => ({
-    resource: entry.resource ?? null,
-    fullUrl: entry.fullUrl ?? "",
-    selected: isSelected(entry),
-    from,
-  }));
+  const added = asList(asObject(bundle).entry).map((item) => {
+    const entry = asObject(item);
+    const isOrder = entry.resource !== null && typeof entry.resource === "object";
+    const held = isOrder ? { resource: entry.resource, fullUrl: entry.fullUrl ?? "" } : { resource: null, fullUrl: "", raw: item };
+    return { ...held, selected: isSelected(entry), from };
+  });
   return [...drafts, ...added];
 }
 
@@ -66,7 +66,10 @@ export function applySuggestion(drafts, suggestion) {
 }
 
 export function toContext(drafts, hook) {
-  const entry = drafts.map(({ resource, fullUrl }) => ({ ...(fullUrl ? { fullUrl } : {}), ...(resource ? { resource } : {}) }));
+  const entry = drafts.map(({ resource, fullUrl, raw }) => {
+    if (!resource) return raw;
+    return fullUrl ? { fullUrl, resource } : { resource };
+  });
   const draftOrders = { resourceType: "Bundle", type: "collection", ...(entry.length ? { entry } : {}) };
   if (hook !== "order-select") return { draftOrders };
   const named = drafts.filter((draft) => draft.selected).map((draft) => nameOf(draft.resource) || draft.fullUrl);
