@@ -227,7 +227,7 @@ def test_req_10_unknown_service_is_404() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/cds-service", "/cds-services/a/b", "/cds-services//", "/favicon.ico", "/%00", "/%ff"]
+    "path", ["/index.html", "/cds-service", "/cds-services/a/b", "/cds-services//", "/favicon.ico", "/%00", "/%ff"]
 )
 def test_unknown_paths_are_404(path: str) -> None:
     check_error(client().get(path), 404, "not-found")
