@@ -195,7 +195,7 @@ def test_gaps_name_searches_exclusions_and_notes_once(content: Content) -> None:
     assert block.count("reports: was not sent") == 1
     assert "- search flags: answered an error" in block
     assert "conditions" not in block
-    assert "- age could not be ruled out" in block
+    assert "- under eighteen could not be ruled out" in block
     assert "- a selection matched no draft order" in block
 
 
