@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cds_service.facts.case import Case
 from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact
-from cds_service.facts.problems import is_withdrawn, problems_of
+from cds_service.facts.problems import is_withdrawn, problems_of, recorded_by_name
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.facts.vocabulary import concepts_of, label_of, notes_of, vocabulary_of
@@ -210,22 +210,7 @@ def cholangitis_recorded(case: Case) -> Fact:
 
     Recognised by its name. A provisional diagnosis counts, for it is treated as one. ``as_of`` is its date.
     """
-    lines = tuple(_cholangitis(case))
-    missing = unfinished(case, _CHOLANGITIS_SEARCHES)
-    evidence = (*lines, *evidence_of(missing))
-    counted = [line.date for line in lines if line.counted]
-    if counted:
-        return Fact(
-            "cholangitis_recorded",
-            "yes",
-            evidence=evidence,
-            as_of=max(counted),
-            quality="name-only",
-            gaps=gaps_of(missing),
-        )
-    if missing:
-        return Fact("cholangitis_recorded", "unknown", NOT_SEARCHED, evidence, gaps=gaps_of(missing))
-    return Fact("cholangitis_recorded", "no", evidence=evidence)
+    return recorded_by_name("cholangitis_recorded", _cholangitis(case), unfinished(case, _CHOLANGITIS_SEARCHES))
 
 
 def _cholangitis(case: Case) -> Iterator[Evidence]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds_service.facts.case import Case
-from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact
-from cds_service.facts.problems import problems_of
+from cds_service.facts.fact import Evidence, Fact
+from cds_service.facts.problems import problems_of, recorded_by_name
 from cds_service.facts.registry import fact
-from cds_service.facts.searches import evidence_of, gaps_of, unfinished
+from cds_service.facts.searches import unfinished
 
 _SEARCHES = ("conditions",)
 _MIMIC = "cond.pancreas_mimic"
@@ -25,22 +25,7 @@ def benign_mimic_recorded(case: Case) -> Fact:
 
     Recognised by its name: no code is verified. ``as_of`` is its date.
     """
-    lines = tuple(_mimics(case))
-    missing = unfinished(case, _SEARCHES)
-    evidence = (*lines, *evidence_of(missing))
-    counted = [line.date for line in lines if line.counted]
-    if counted:
-        return Fact(
-            "benign_mimic_recorded",
-            "yes",
-            evidence=evidence,
-            as_of=max(counted),
-            quality="name-only",
-            gaps=gaps_of(missing),
-        )
-    if missing:
-        return Fact("benign_mimic_recorded", "unknown", NOT_SEARCHED, evidence, gaps=gaps_of(missing))
-    return Fact("benign_mimic_recorded", "no", evidence=evidence)
+    return recorded_by_name("benign_mimic_recorded", _mimics(case), unfinished(case, _SEARCHES))
 
 
 def _mimics(case: Case) -> Iterator[Evidence]:

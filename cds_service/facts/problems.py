@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cds_service.facts.case import once
-from cds_service.facts.fact import Evidence
+from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact
 from cds_service.facts.marks import marked
+from cds_service.facts.searches import evidence_of, gaps_of
 from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
 from cds_service.fhir.shapes import Concept, When, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
+from cds_service.record import Search
 
 if TYPE_CHECKING:
     from cds_service.facts.case import Case
@@ -82,6 +85,22 @@ def _read(resource: Resource, case: Case) -> Problem:
         verified in _DOUBTFUL,
         void,
     )
+
+
+def recorded_by_name(name: str, found: Iterable[Evidence], missing: tuple[Search, ...]) -> Fact:
+    """The fact that a disease is recorded which no verified code tells, only its name; ``as_of`` is the last date.
+
+    ``found`` are the lines of the problems with that name, ``missing`` the searches without which none is no "no".
+    """
+    lines = tuple(found)
+    evidence = (*lines, *evidence_of(missing))
+    gaps = gaps_of(missing)
+    counted = [line.date for line in lines if line.counted]
+    if counted:
+        return Fact(name, "yes", evidence=evidence, as_of=max(counted), quality="name-only", gaps=gaps)
+    if missing:
+        return Fact(name, "unknown", NOT_SEARCHED, evidence, gaps=gaps)
+    return Fact(name, "no", evidence=evidence)
 
 
 _DATES = ("onsetDateTime", "onsetPeriod", "recordedDate")

@@ -160,6 +160,8 @@ class _Scissors:
 
 
 class _Connection(HTTPConnection):
+    """Gives the scissors its socket before it is used."""
+
     def __init__(self, scissors: _Scissors, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._scissors = scissors
@@ -170,15 +172,8 @@ class _Connection(HTTPConnection):
         return made
 
 
-class _TlsConnection(HTTPSConnection):
-    def __init__(self, scissors: _Scissors, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._scissors = scissors
-
-    def _new_conn(self) -> socket:
-        made = super()._new_conn()
-        self._scissors.hold(made)
-        return made
+class _TlsConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
 
 
 class _CutAdapter(HTTPAdapter):
