@@ -25,7 +25,7 @@ from cds_service.fhir.source import Answer, Completeness, ExpectingSource
 _GAVE_LESS = "the FHIR server gave less than the client sent"
 
 
-class PrefetchThenServer:
+class PrefetchThenServer(ExpectingSource):
     """Answers searches from the prefetch of a call, and from its FHIR server where that can make them complete."""
 
     def __init__(self, prefetch: PrefetchSource, server: ExpectingSource) -> None:

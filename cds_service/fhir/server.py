@@ -28,7 +28,7 @@ from cds_service.fhir.outcome import FetchError, Outcome, outcome_of
 from cds_service.fhir.paging import Page, next_url, read_pages
 from cds_service.fhir.prefetch import is_withheld
 from cds_service.fhir.shapes import as_list, as_object, as_text, reference_text, relative_reference, type_and_id
-from cds_service.fhir.source import Answer, Completeness
+from cds_service.fhir.source import Answer, Completeness, ExpectingSource
 from cds_service.fhir.token import AccessToken
 from cds_service.hooks.strict_json import parse_json
 
@@ -123,7 +123,7 @@ class _Search:
         return found._replace(completeness=completeness, problems=(*found.problems, outcome.clause))
 
 
-class ServerSource:
+class ServerSource(ExpectingSource):
     """Answers the searches of one call from its FHIR server. ``close`` it with the response: it then holds no token."""
 
     def __init__(

@@ -7,9 +7,10 @@ PFR-11): a key that is absent, ``null``, an empty Bundle, an OperationOutcome, a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 Resource = Mapping[str, Any]
 """One FHIR resource as plain JSON. Never modified by anyone."""
@@ -54,10 +55,13 @@ class Source(Protocol):
         ...
 
 
-@runtime_checkable
-class ExpectingSource(Source, Protocol):
-    """A Source that can work ahead, because somebody far away has to be asked."""
+class ExpectingSource(ABC):
+    """A Source that can work ahead, because somebody far away has to be asked. Which is one is asked at every call."""
 
+    @abstractmethod
     def expect(self, keys: tuple[str, ...]) -> None:
         """The call rests on these searches. Nobody far away is asked for others, which may stay unanswered."""
-        ...
+
+    @abstractmethod
+    def fetch(self, keys: tuple[str, ...]) -> Mapping[str, Answer]:
+        """Answer the named searches, as every Source does."""

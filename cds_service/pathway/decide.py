@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from cds_service.facts.case import Case
@@ -36,8 +37,8 @@ def needed_searches(cards: Iterable[Card], content: Content) -> tuple[str, ...]:
     missed (decision 7). The Patient is always among them: it says under which names the resources are the patient's.
     """
     pathway = content.pathway
-    facts = {pathway.gate, *(name for card in cards for name in card.own_facts())}
-    keys = {*pathway.required_searches, *searches_of(facts)}
+    asked = ((pathway.gate,), *(card.own_facts() for card in cards))
+    keys = frozenset(pathway.required_searches).union(*map(_searches_of, asked))
     kinds = {"Patient", *(_kind(content.prefetch[key]) for key in keys)}
     first = (*pathway.required_searches, *all_facts()[pathway.gate].searches)
     return tuple(
@@ -45,6 +46,13 @@ def needed_searches(cards: Iterable[Card], content: Content) -> tuple[str, ...]:
     )
 
 
+# Cards are few and asked about at every call.
+@lru_cache(maxsize=256)
+def _searches_of(facts: tuple[str, ...]) -> frozenset[str]:
+    return searches_of(facts)
+
+
+@lru_cache(maxsize=256)
 def _kind(template: str) -> str:
     """The resource type that a prefetch template asks for."""
     return template.partition("?")[0].partition("/")[0]

@@ -7,17 +7,16 @@ Clients call again at every change and hide a dismissed card by its uuid, so a f
 from __future__ import annotations
 
 import hmac
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
+
+import orjson
 
 from cds_service.facts.orders import Order
 from cds_service.hooks.call import HookCall
 from cds_service.pathway.card import Card
 from cds_service.pathway.decision import Decision, Outcome
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Identity:
 
     def suggestion(self, name: str) -> str:
         """The uuid of the suggestion of that name on this card."""
-        return _uuid(self._key, _ENCODE([self.card, name]))
+        return _uuid(self._key, orjson.dumps([self.card, name]))
 
 
 class Signer:
@@ -38,8 +37,8 @@ class Signer:
     def __init__(self, key: bytes, call: HookCall, decision: Decision, now: datetime) -> None:
         self._key = key
         self._facts = decision.facts
-        self._worded: dict[str, str] = {}
-        self._who = _ENCODE([call.patient_id, call.user_id, call.encounter_id])
+        self._worded: dict[str, bytes] = {}
+        self._who = orjson.dumps([call.patient_id, call.user_id, call.encounter_id])
         self._day = now.astimezone(UTC).date().isoformat()
 
     def identify(self, card: Card, orders: tuple[Order, ...], outcome: Outcome) -> Identity:
@@ -48,18 +47,18 @@ class Signer:
         What other cards of the call looked at, and what did not count, is left out: it is not this finding.
         """
         concepts = sorted({",".join(sorted(order.concepts)) or order.label for order in orders})
-        what = _ENCODE([concepts, outcome.topic, outcome.rule, self._day])
-        evidence = "".join(self._fact(name) for name in card.own_facts())
-        return Identity(_uuid(self._key, f"{self._who}{what}{evidence}"), self._key)
+        what = orjson.dumps([concepts, outcome.topic, outcome.rule, self._day])
+        evidence = [self._fact(name) for name in card.own_facts()]
+        return Identity(_uuid(self._key, b"".join((self._who, what, *evidence))), self._key)
 
-    def _fact(self, name: str) -> str:
+    def _fact(self, name: str) -> bytes:
         if name not in self._worded:
             fact = self._facts[name]
             counted = sorted([item.reference, item.date, item.status] for item in fact.evidence if item.counted)
-            self._worded[name] = _ENCODE([name, fact.state, fact.as_of, fact.label, fact.number, counted])
+            self._worded[name] = orjson.dumps([name, fact.state, fact.as_of, fact.label, fact.number, counted])
         return self._worded[name]
 
 
-def _uuid(key: bytes, text: str) -> str:
-    digest = hmac.digest(key, text.encode(), "sha256")
+def _uuid(key: bytes, text: bytes) -> str:
+    digest = hmac.digest(key, text, "sha256")
     return str(UUID(bytes=digest[:16], version=5))

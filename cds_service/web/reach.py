@@ -13,7 +13,7 @@ from cds_service.fhir.line import trusted_roots
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.fhir.prefetch_then_server import PrefetchThenServer
 from cds_service.fhir.server import FhirServers, ServerSource
-from cds_service.fhir.source import Answer, Source
+from cds_service.fhir.source import Answer, ExpectingSource, Source
 from cds_service.hooks.call import HookCall
 from cds_service.pathway.content import Content
 from cds_service.trust.clients import Client, Registry
@@ -72,7 +72,7 @@ def allowed_by_client(registry: Registry) -> dict[str, AllowedServers]:
 
 
 @dataclass(frozen=True, slots=True)
-class _OutsideSlot:
+class _OutsideSlot(ExpectingSource):
     """The FHIR server of a call, whose answers are waited for without a slot."""
 
     server: ServerSource

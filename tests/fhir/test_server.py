@@ -890,7 +890,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
 # --- prefetch, then server
 
 
-class Asked:
+class Asked(ExpectingSource):
     """A server that answers from a table and remembers what it was asked."""
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
