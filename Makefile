@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 8080
+HOST ?= $(or $(CDS_HOST),127.0.0.1)
+PORT ?= $(or $(CDS_PORT),8080)
 IMAGE ?= cds-service
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,7 +27,7 @@ CORE := cds_service/record.py,cds_service/facts/*,cds_service/reading/*,cds_serv
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-serve: $(RUN_STAMP) ## install and serve on 127.0.0.1:8080 (HOST, PORT)
+serve: $(RUN_STAMP) ## install and serve on 127.0.0.1:8080 (HOST, PORT; else CDS_HOST, CDS_PORT)
 	$(BIN)/cds-service serve --host $(HOST) --port $(PORT)
 
 test: lint check mutants cover ## everything that CI runs

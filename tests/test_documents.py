@@ -35,6 +35,24 @@ def test_the_example_of_the_readme_answers_as_shown_on_any_day(day: str) -> None
     assert is_part(json.loads(shown[1]), answer.get_json())
 
 
+def test_the_example_of_the_readme_leaves_out_what_it_says_and_no_more() -> None:
+    said = re.search(r"shortened: (.*?) are left out", README)
+    shown = re.search(r"```json\n(.*?)```", README, re.DOTALL)
+    assert said is not None
+    assert shown is not None
+    app = create_app(Config(), clock=lambda: datetime(2026, 3, 2, tzinfo=UTC))
+    body = Path("fixtures/calls/folfirinox-no-tissue.json").read_bytes()
+    answer = app.test_client().post(
+        "/cds-services/pancreatic-liver-metastases-order-select",
+        data=body,
+        content_type="application/json",
+        base_url="http://127.0.0.1:8080",
+    )
+    left_out = set(re.findall(r"`(\w+)`", said[1]))
+    cards = [{key: value for key, value in card.items() if key not in left_out} for card in answer.get_json()["cards"]]
+    assert json.loads(shown[1]) == {"cards": cards}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8")):

@@ -20,7 +20,6 @@ from cds_service.describe.words import heading
 from cds_service.errors import CallError
 from cds_service.facts.fact import Fact
 from cds_service.pathway.content import Content
-from cds_service.pathway.decide import candidate_cards
 from cds_service.pathway.decision import Decision
 from cds_service.workbench.exchange import Exchange
 from cds_service.workbench.patients import FIRST_PATIENT, OTHER_ORDERS, Shelf
@@ -54,7 +53,7 @@ def render_shell(shelf: Shelf, content: Content) -> str:
         shelf=shelf,
         first=first,
         orders={group: by_group[group] for group in groups if group in by_group},
-        searches={key: "?" in template for key, template in content.prefetch.items()},
+        searches={key: (_kind_of(template), "?" in template) for key, template in content.prefetch.items()},
         services=content.pathway.services,
         pathway=content.pathway,
         version=__version__,
@@ -103,6 +102,11 @@ def to_html(markdown: str) -> str:
     return str(_MARKDOWN.render(markdown))
 
 
+def _kind_of(template: str) -> str:
+    """The resource type that a prefetch template asks for."""
+    return template.partition("?")[0].partition("/")[0]
+
+
 def _without_token(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The call as it may stand on a screen: without the token for the FHIR server, if it brought one."""
     authorization = body.get("fhirAuthorization")
@@ -137,7 +141,6 @@ def _why(exchange: Exchange) -> dict[str, Any]:
         "silences": silences_of(decision, served),
         "not_considered": not_considered(decision, served),
         "whole_silence": whole_silence(decision, served),
-        "candidates": len(candidate_cards(decision.orders, served)),
         "searches": [decision.searches[key] for key in served.prefetch if key in decision.searches],
     }
 

@@ -47,7 +47,7 @@ def find_place(flow: tuple[Station, ...], decision: Decision, content: Content) 
             standing, answer = ("stopped", "no") if is_over else ("passed", "yes")
         elif not is_over:
             fact = decision.facts.get(point.fact)
-            is_over = bool(decision.silence) and (fact is None or point.fact == content.pathway.gate)
+            is_over = bool(decision.silence) and point.fact == content.pathway.gate
             standing = "stopped" if is_over else _standing(fact)
             answer = _answer(point.fact, decision, content)
         results = card_results(decision)

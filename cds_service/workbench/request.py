@@ -92,7 +92,7 @@ def _from_story(wish: Wish, patients: Mapping[str, StoredPatient], content: Cont
     patient = patients.get(wish.patient)
     if patient is None:
         raise MalformedCall("patient names no stored patient: see the list on the page")
-    stored = patient.calls.get(wish.hook, patient.call)
+    stored = patient.call
     context = {"userId": USER, "patientId": patient.patient_id}
     body = _body(wish.hook or stored.hook, {**context, **_own_orders(stored.context), **wish.orders}, wish.hook)
     values = {"context.patientId": patient.patient_id, "context.userId": USER}

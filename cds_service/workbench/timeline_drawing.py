@@ -72,12 +72,13 @@ def _event(svg: Element, event: Event, top: float) -> float:
     lines = _wrap(event.label)
     said = f"{LANES[event.lane]}: {event.label}, {event.when.text if event.when else 'no date'}"
     said += f", {event.status}" if event.status else ""
-    said = _printable(said if event.is_sent else f"{said}, not in this call")
+    said += "" if event.is_sent else ", not in this call"
+    said = _printable(f"{said}, {event.unused}" if event.unused else said)
     group = SubElement(
         svg,
         "g",
         {
-            "class": f"event {event.lane}" + ("" if event.is_sent else " unsent"),
+            "class": f"event {event.lane}" + ("" if event.is_sent else " unsent") + (" unused" if event.unused else ""),
             "role": "button",
             "tabindex": "0",
             "data-reference": _printable(event.reference),
@@ -95,8 +96,8 @@ def _event(svg: Element, event: Event, top: float) -> float:
     for line in lines:
         _text(group, _TEXT, top, line, "label")
         top += _LINE
-    kind = LANES[event.lane] + (f" · {event.status}" if event.status else "")
-    _text(group, _TEXT, top - 1, kind if event.is_sent else f"{LANES[event.lane]} · not in this call", "kind")
+    about = event.unused or (event.status if event.is_sent else "not in this call")
+    _text(group, _TEXT, top - 1, LANES[event.lane] + (f" · {about}" if about else ""), "kind")
     return top + _LINE + 4
 
 

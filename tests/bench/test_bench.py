@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -93,6 +94,52 @@ def test_load_counts_answers_and_failures(server: str, path: str, share: int) ->
     assert result["failed"] == share * result["requests"]
     assert result["seconds"] >= 0.05
     assert 0 < result["median_ms"] <= result["longest_ms"] <= 1000 * result["seconds"]
+
+
+WAIT = 0.02
+
+
+@contextmanager
+def wayward() -> Iterator[str]:
+    """A server that closes one connection of four, talks nonsense on one, lets one wait and answers one once."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=_take, args=(listening,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def _take(listening: socket.socket) -> None:
+    for number in itertools.count():
+        try:
+            connection = listening.accept()[0]
+        except OSError:
+            return
+        with connection:
+            connection.recv(65_536)
+            if number % 4 == 1:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            elif number % 4 == 2:
+                time.sleep(WAIT)
+            elif number % 4 == 3:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def test_load_goes_on_after_a_connection_that_ended_and_counts_it_with_its_wait() -> None:
+    with wayward() as url:
+        result = load(url, b"{}", 0.5, 1)
+    # Four connections in each round, the fourth of which answers one call and fails at the next.
+    assert result["requests"] >= 10
+    assert 0.5 <= result["failed"] / result["requests"] < 1
+    assert result["longest_ms"] >= 1000 * WAIT
+
+
+def test_load_counts_what_nobody_answers() -> None:
+    refused = load(f"http://127.0.0.1:{free_port()}/", b"{}", 0.05, 2)
+    assert refused["failed"] == refused["requests"] >= 2
 
 
 def figures(service: float, not_ours: float = 1.0) -> dict[str, Figures]:

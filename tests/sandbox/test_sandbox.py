@@ -221,19 +221,36 @@ def test_a_call_that_cannot_be_answered_is_an_error_for_its_developer_panel() ->
     schema("operation-outcome").validate(answer.get_json())
 
 
-@pytest.mark.parametrize("key", ["conditions", "reports", "pathology"])
-def test_a_search_that_failed_is_left_out_by_it_and_never_read_as_nothing_found(key: str) -> None:
+def without(*keys: str) -> TestResponse:
+    """The answer to the drug where these searches failed: the sandbox leaves their keys out."""
     body = {**DRUG.json, "fhirServer": "https://launch.example.org/r4"}
-    body["prefetch"] = {name: value for name, value in body["prefetch"].items() if name != key}
-    answer = send(DRUG, body=body)
-    if key == "conditions":
-        assert answer.status_code == 412
-        return
-    texts = [f"{item['summary']} {item['detail']}" for item in answer.get_json()["cards"]]
-    assert texts
-    if key == "reports":
-        assert not [text for text in texts if "no confirming pathology found" in text]
-        assert [text for text in texts if "could not be checked" in text]
+    body["prefetch"] = {name: value for name, value in body["prefetch"].items() if name not in keys}
+    return send(DRUG, body=body)
+
+
+def texts(answer: TestResponse) -> list[str]:
+    """What each card says."""
+    return [f"{item['summary']} {item['detail']}" for item in check_answer(answer)["cards"]]
+
+
+def test_without_the_conditions_the_call_is_refused() -> None:
+    assert without("conditions").status_code == 412
+
+
+@pytest.mark.parametrize("keys", [["reports"], ["reports", "pathology"]], ids="-".join)
+def test_a_search_that_failed_is_left_out_by_it_and_never_read_as_nothing_found(keys: list[str]) -> None:
+    said = texts(without(*keys))
+    assert not [text for text in said if "no confirming pathology found" in text]
+    assert [text for text in said if "could not be checked" in text and "reports: the client did not send it" in text]
+
+
+def test_a_search_for_pathology_alone_that_failed_is_named_and_all_reports_suffice() -> None:
+    """Decision 7: it asks for a part of what ``reports`` asks for, so that nothing can be missing that was not read."""
+    templates = content().prefetch
+    assert templates["pathology"].startswith(f"{templates['reports']}&")
+    assert DRUG.json["prefetch"]["reports"]["total"] == len(DRUG.json["prefetch"]["reports"]["entry"])
+    [said] = [text for text in texts(without("pathology")) if "no confirming pathology found" in text]
+    assert "pathology: the client did not send it" in said
 
 
 def test_only_the_first_page_is_passed_on_and_taken_for_no_more() -> None:

@@ -109,7 +109,7 @@ def test_two_templates_with_one_id_become_two_orders(visit: Visit) -> None:
     assert sorted(context["selections"]) == sorted(f"MedicationRequest/{ident}" for ident in ids)
 
 
-def test_a_link_opens_its_state_and_ignores_what_it_does_not_know(visit: Visit) -> None:
+def test_a_link_opens_its_state_and_tells_what_it_does_not_know(visit: Visit) -> None:
     page = visit.page
     visit.go(
         "#patient=tissue-from-text&hook=order-sign&orders=whipple,nothing,pet-ct"
@@ -122,9 +122,43 @@ def test_a_link_opens_its_state_and_ignores_what_it_does_not_know(visit: Visit) 
     assert "documents" not in request_of(page)["prefetch"]
     assert request_of(page)["prefetch"]["flags"] is None
     assert request_of(page)["prefetch"]["reports"]["resourceType"] == "Bundle"
+    expect(page.locator("#patient-note")).to_have_text(
+        "Left out of this link, because it is not known here: order nothing; missing reports:gone."
+    )
     wait_for_answer(visit, lambda: page.evaluate("location.hash = '#patient=under-eighteen&hook=nothing'"))
     expect(page.locator("#story-title")).to_have_text("Under eighteen")
     expect(page.get_by_label("order-select")).to_be_checked()
+    expect(page.locator("#patient-note")).to_contain_text("not known here: hook nothing.")
+    page.get_by_text("Choose another patient").click()
+    wait_for_answer(visit, page.get_by_role("button", name="Whipple with proven liver metastases").click)
+    expect(page.locator("#patient-note")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("link", "told", "orders"),
+    [
+        ("orders=folfirinos,constructor", "order folfirinos; order constructor. The orders are the story's own.", 4),
+        ("orders=", "", 0),
+        ("orders=folfirinox", "", 4),
+        (
+            "missing=reports:null:x,:null,__proto__:null",
+            "missing __proto__:null; missing reports:null:x; missing :null.",
+            4,
+        ),
+        ("order=whipple&patient=under-eighteen", "order=whipple; patient=under-eighteen.", 4),
+    ],
+    ids=["no-order-known", "no-orders", "all-known", "missing", "names"],
+)
+def test_a_link_without_a_known_order_has_those_of_the_story(visit: Visit, link: str, told: str, orders: int) -> None:
+    page = visit.page
+    visit.go(f"#patient=folfirinox-no-tissue&{link}")
+    expect(page.locator("#story-title")).to_have_text("FOLFIRINOX no tissue")
+    assert len(drafts(page)) == orders
+    note = page.locator("#patient-note")
+    if told:
+        expect(note).to_have_text(f"Left out of this link, because it is not known here: {told}")
+    else:
+        expect(note).to_be_hidden()
 
 
 def test_unpicking_an_order_leaves_it_out_of_the_selection(visit: Visit) -> None:
@@ -169,6 +203,64 @@ def test_without_the_conditions_the_call_is_refused_and_says_so(visit: Visit) ->
     expect(visit.page.locator("article.refused .indicator")).to_have_text("Error 412")
     expect(visit.page.locator(".trail .stopped")).to_contain_text("The call ends here.")
     expect(visit.page.locator("#response-json")).to_contain_text("OperationOutcome")
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        (
+            "reports:null,pathology:absent",
+            [
+                "pathology: sent as absent, read as not-attempted (the client did not send it)",
+                "reports: sent as null, read as complete",
+            ],
+        ),
+        (
+            "reports:partial",
+            [
+                "pathology: sent as 0, read as complete",
+                "reports: sent as 0, more exist, read as failed (only 0 of 1 results were sent)",
+            ],
+        ),
+    ],
+    ids=["null", "partial"],
+)
+def test_a_resource_that_the_call_does_not_bring_is_told_with_its_searches(
+    visit: Visit, missing: str, told: list[str]
+) -> None:
+    page = visit.page
+    visit.go(f"#patient=folfirinox-no-tissue&missing={missing}")
+    page.locator("#timeline .unsent").click()
+    expect(page.locator("dialog p").first).to_have_text("The call does not bring this resource.")
+    assert page.locator("dialog li").all_inner_texts() == told
+
+
+def test_a_resource_that_no_search_asks_for_is_told_so_and_a_call_without_answer_says_no_more(visit: Visit) -> None:
+    page = visit.page
+    goal = {"resourceType": "Goal", "id": "x", "subject": {"reference": "Patient/p"}}
+    entry = [{"resource": {"resourceType": "Patient", "id": "p"}}, {"resource": goal}]
+    paste(visit, json.dumps({"resourceType": "Bundle", "entry": entry}))
+    page.locator("#timeline [data-reference='Goal/x']").click()
+    expect(page.locator("dialog")).to_contain_text("No search of this service asks for its type.")
+    page.keyboard.press("Escape")
+    visit.go("#patient=order-metformin&missing=conditions:absent")
+    page.locator("#timeline .unsent").first.click()
+    expect(page.locator("dialog li")).to_have_text("conditions: sent as absent, not needed for this call")
+
+
+def test_what_belongs_to_another_patient_is_marked_in_words(visit: Visit) -> None:
+    call = json.loads(CALL)
+    reports = call["prefetch"]["reports"]["entry"]
+    foreign = {**reports[0]["resource"], "id": "foreign", "subject": {"reference": "Patient/somebody-else"}}
+    reports.append({"resource": foreign})
+    paste(visit, json.dumps(call))
+    event = visit.page.locator("#timeline [data-reference='DiagnosticReport/foreign']")
+    expect(event).to_contain_text("Imaging · of another patient, not used")
+    expect(event).to_have_class("event imaging unused")
+    expect(visit.page.locator("#timeline .unused")).to_have_count(1)
+    visit.shot("workbench-foreign-light")
+    visit.page.emulate_media(color_scheme="dark")
+    visit.shot("workbench-foreign-dark")
 
 
 def test_accepting_a_suggestion_adds_the_order_and_reports_it(visit: Visit) -> None:
@@ -271,6 +363,58 @@ def test_a_pasted_bundle_is_a_patient_to_order_for(visit: Visit) -> None:
     assert len(drafts(page)) == 4
     assert WARNING not in cards(page)
     assert page.locator("#timeline .event").count() >= 3
+
+
+@pytest.mark.parametrize("ident", ['a"b', "$&", "x\\y", "$'", "{{context.patientId}}"])
+def test_a_pasted_bundle_with_an_odd_id_is_answered_and_leaves_nothing_of_the_patient_before(
+    visit: Visit, ident: str
+) -> None:
+    page = visit.page
+    paste(
+        visit, json.dumps({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient", "id": ident}}]})
+    )
+    expect(page.locator("#story-title")).to_have_text("Your own data")
+    assert WARNING not in cards(page)
+    context = request_of(page)["context"]
+    assert context["patientId"] == ident
+    subjects = {entry["resource"]["subject"]["reference"] for entry in context["draftOrders"]["entry"]}
+    assert subjects == {f"Patient/{ident}"}
+    assert len(drafts(page)) == 4
+
+
+def test_what_fails_in_the_page_is_told_and_leaves_nothing_of_the_patient_before(visit: Visit) -> None:
+    page = visit.page
+    visit.go()
+    page.get_by_text("Use your own call or Bundle").click()
+    page.get_by_label("JSON", exact=True).fill('{"resourceType": "Bundle"}')
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/workbench/evaluate", hold)
+    page.get_by_label("order-sign").check()
+    page.evaluate(
+        """const replaceAll = String.prototype.replaceAll;
+        String.prototype.replaceAll = function (...given) {
+          if (String(given[0]).startsWith("{{")) throw new Error("broken on purpose");
+          return replaceAll.apply(this, given);
+        };"""
+    )
+    page.get_by_role("button", name="Use this data").click()
+    expect(page.locator("#story-title")).to_have_text("Your own data")
+    expect(page.locator("article.card")).to_have_count(1)
+    expect(page.locator("article.refused")).to_contain_text("The fault is in the page, not in the service: broken on")
+    expect(page.locator("#cards")).not_to_have_attribute("aria-busy", "true")
+    assert drafts(page) == []
+    assert page.locator("#timeline *").count() == 0
+    # The answer about the patient before comes too late.
+    assert held
+    for route in held:
+        route.abort()
+    page.evaluate("new Promise(done => setTimeout(done))")
+    expect(page.locator("article.refused")).to_contain_text("broken on purpose")
+    visit.complaints.clear()
 
 
 def paste(visit: Visit, text: str) -> None:
@@ -398,11 +542,15 @@ def test_of_two_patients_the_one_chosen_last_is_shown(visit: Visit) -> None:
 def test_a_link_to_nobody_says_so_and_offers_no_way_that_nobody_can_see(visit: Visit) -> None:
     page = visit.page
     visit.go("#patient=nope&missing=reports:error")
-    expect(page.locator("#patient-note")).to_contain_text("No stored patient is called nope.")
+    expect(page.locator("#patient-note")).to_have_text(
+        "No stored patient is called nope. This is the first one; nothing else of the link was taken."
+    )
     assert cards(page) == [WARNING]
+    visit.go("#patient=nope")
+    expect(page.locator("#patient-note")).to_have_text("No stored patient is called nope. This is the first one.")
     visit.go("#patient=folfirinox-no-tissue&missing=patient:partial,foo:error,flags:null")
     expect(page.locator("#missing-count")).to_have_text("1 changed")
-    expect(page.locator("#patient-note")).to_be_hidden()
+    expect(page.locator("#patient-note")).to_contain_text("not known here: missing patient:partial; missing foo:error.")
     assert unquote(page.url).endswith("missing=flags:null")
     assert "foo" not in request_of(page)["prefetch"]
 

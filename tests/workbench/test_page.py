@@ -86,6 +86,24 @@ def test_every_unknown_fact_is_told_with_what_could_not_be_read() -> None:
     assert "Not read: reports: only 0 of 1 results were sent" in why
 
 
+def test_a_search_that_is_not_complete_is_not_drawn_as_one_that_is() -> None:
+    found = evaluate(wish("folfirinox-no-tissue", missing={"reports": "partial", "documents": "null"}))
+    drawn = re.findall(
+        r'<th scope="row">(\w+)</th><td><span class="state (\w+)">([\w-]+)</span></td>', found["html"]["why"]
+    )
+    searches = found["explanation"]["searches"]
+    assert {key: word for key, _, word in drawn} == {key: item["completeness"] for key, item in searches.items()}
+    assert {key for key, tone, _ in drawn if tone != "yes"} == {"reports"}
+    assert ("reports", "unknown", "failed") in drawn
+
+
+def test_facts_that_are_unknown_come_first_then_those_that_hold() -> None:
+    why = evaluate(wish("folfirinox-no-tissue"))["html"]["why"]
+    values = [state.split(":")[0] for state in re.findall(r"<code>\w+ = ([\w:-]+)</code>", why)]
+    assert sorted(values, key=["unknown", "yes", "no"].index) == values
+    assert set(values) == {"unknown", "yes", "no"}
+
+
 def test_no_card_and_no_call_say_why() -> None:
     assert "None of the orders is one" in evaluate(wish("order-fluorouracil-cream"))["html"]["cards"]
     assert "for a named reason" in evaluate(wish("ct-biopsy-after-failed-ultrasound"))["html"]["cards"]

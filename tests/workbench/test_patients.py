@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from cds_service.workbench.patients import (
     OTHER_ORDERS,
     OWN_ORDERS,
     QUIET,
+    REFUSED,
     WITHOUT_DATA,
     Shelf,
     find_fixtures,
@@ -64,6 +68,33 @@ def test_every_order_file_can_be_added(shelf: Shelf) -> None:
 )
 def test_a_story_stands_under_what_it_shows(shelf: Shelf, name: str, group: str) -> None:
     assert group_of(shelf, name) == group
+
+
+SILENT_CALL = {"cards": [], "silence": {"call": "not-our-patient"}}
+SILENT_CARD = {"cards": [], "silence": {"tissue-before-systemic-therapy": "tissue-confirmed"}}
+CARD = {"topic": "TissueBeforeSystemicTherapy", "variant": "not-found", "indicator": "warning", "summary": "x"}
+
+
+@pytest.mark.parametrize(
+    ("select", "sign", "group"),
+    [
+        ({"error": 412}, {"error": 412}, REFUSED),
+        (SILENT_CARD, {"error": 412}, REFUSED),
+        (SILENT_CALL, SILENT_CALL, NOT_OURS),
+        (SILENT_CALL, SILENT_CARD, NOT_OURS),
+        (SILENT_CARD, SILENT_CARD, QUIET),
+        (SILENT_CARD, {"cards": [CARD]}, "Tissue before systemic therapy"),
+    ],
+    ids=["refused", "refused-at-one", "not-ours", "not-ours-at-one", "quiet", "card-at-one"],
+)
+def test_a_story_without_missing_searches_stands_under_what_is_expected_of_it(
+    tmp_path: Path, content: Content, select: Any, sign: Any, group: str
+) -> None:
+    shutil.copytree(ROOT / "fixtures" / "orders", tmp_path / "orders")
+    folder = shutil.copytree(ROOT / "fixtures" / "patients" / FIRST_PATIENT, tmp_path / "patients" / "story")
+    # JSON is YAML.
+    (folder / "expected.yaml").write_text(json.dumps({"order-select": select, "order-sign": sign}), encoding="utf-8")
+    assert group_of(load_shelf(tmp_path, content), "story") == group
 
 
 @pytest.mark.parametrize(

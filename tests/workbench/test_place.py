@@ -15,7 +15,7 @@ from cds_service.describe.drawing import as_svg
 from cds_service.describe.flow import stations
 from cds_service.facts.fact import Fact
 from cds_service.pathway.content import Content, load_content
-from cds_service.pathway.decision import NO_ORDER_OF_OURS
+from cds_service.pathway.decision import NO_ORDER_OF_OURS, QUIET_AT_HOOK, WITHHELD
 from cds_service.workbench.exchange import Exchange, run_exchange
 from cds_service.workbench.patients import StoredPatient, find_fixtures, load_shelf
 from cds_service.workbench.place import Step, find_place, marks
@@ -83,6 +83,17 @@ def test_orders_whose_cards_are_switched_off_are_not_told_as_foreign() -> None:
     assert found.explanation is not None
     off = replace(found.explanation.decision, outcomes=(), silence=NO_ORDER_OF_OURS)
     assert whole_silence(off, content()).startswith("No card that is switched on is about the selected orders")
+
+
+def test_a_diagnosis_that_is_not_known_is_not_told_as_absent() -> None:
+    found = exchange("not-our-patient")
+    assert found.explanation is not None
+    decision = found.explanation.decision
+    unknown = {**decision.facts, "pancreatic_cancer": Fact("pancreatic_cancer", "unknown", "not-searched")}
+    told = whole_silence(replace(decision, facts=unknown), content())
+    assert told.startswith(
+        "The record was read, and it is not known whether a cancer of the pancreas counts in it: see"
+    )
 
 
 def test_a_diagnosis_that_does_not_count_is_not_told_as_absent() -> None:
@@ -183,6 +194,64 @@ def test_an_exclusion_says_that_the_fact_is_yes() -> None:
     silence = silences_of(found.explanation.decision, content())[0]
     assert silence.why == "It does not apply when this is yes:"
     assert silence.states == (("Under eighteen", "yes"),)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why", "states"),
+    [
+        (
+            {"silence": QUIET_AT_HOOK, "variant": "not-found", "rule": "not-found"},
+            "It has something to say (variant not-found), but not at this hook.",
+            [],
+        ),
+        (
+            {"silence": WITHHELD, "variant": "not-found", "rule": "not-found"},
+            "It has something to say (variant not-found), but more urgent cards take the two places.",
+            [],
+        ),
+        ({"rule": "pancreatic_cancer"}, "It needs this to be yes:", ["yes:confirmed"]),
+        ({"rule": "under_eighteen"}, "It does not apply when this is yes:", ["no"]),
+        ({"rule": "tissue-confirmed"}, "Its rule tissue-confirmed asks for silence.", []),
+    ],
+    ids=["quiet-at-hook", "withheld", "required", "excluded", "rule"],
+)
+def test_each_reason_of_a_silent_card_has_its_own_words(outcome: dict[str, str], why: str, states: list[str]) -> None:
+    found = exchange("folfirinox-no-tissue")
+    assert found.explanation is not None
+    decision = found.explanation.decision
+    (card,) = [item for item in decision.outcomes if item.card_id == "tissue-before-systemic-therapy"]
+    silent = replace(card, **{"silence": outcome["rule"], "variant": "", **outcome})  # type: ignore[arg-type]
+    (told,) = silences_of(replace(decision, outcomes=(silent,)), content())
+    assert (told.card, told.name, told.why) == (card.card_id, silent.silence, why)
+    assert [state for _, state in told.states] == states
+
+
+@pytest.mark.parametrize(
+    ("story", "card", "name", "why"),
+    [
+        (
+            "folfirinox-no-tissue",
+            "staging-laparoscopy-before-resection",
+            "no-order",
+            "No such order in this call: Curative resection of the pancreas.",
+        ),
+        ("pet-ct-card-switched-off", "pet-ct-not-first", "switched-off", "The site has switched it off."),
+        (
+            "not-our-patient",
+            "tissue-before-systemic-therapy",
+            "not-our-patient",
+            "The call ended before any card was asked.",
+        ),
+    ],
+    ids=["no-order", "switched-off", "call-ended"],
+)
+def test_each_reason_of_a_card_that_was_not_considered_has_its_own_words(
+    story: str, card: str, name: str, why: str
+) -> None:
+    found = exchange(story)
+    assert found.explanation is not None
+    (told,) = [item for item in not_considered(found.explanation.decision, found.proposal.content) if item.card == card]
+    assert (told.name, told.why, told.states) == (name, why, ())
 
 
 def test_a_silence_names_none_but_the_facts_that_make_it() -> None:

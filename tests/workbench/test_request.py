@@ -82,6 +82,29 @@ def test_a_story_plays_under_the_settings_of_its_site() -> None:
     assert proposed(patient=name).content.settings != content().settings
 
 
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-03-02T09:00:00+02:00", datetime(2026, 3, 2, 7, tzinfo=UTC)),
+        ("2026-03-02T09:00:00Z", datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        ("2026-03-02T09:00", datetime(2026, 3, 2, 9, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("source", [{"patient": FIRST_PATIENT}, {"text": json.dumps(CALL)}], ids=["stored", "pasted"])
+def test_a_time_that_is_chosen_is_the_time_of_the_call(source: dict[str, str], now: str, expected: datetime) -> None:
+    assert proposed(**source, now=now).now == expected
+
+
+def test_a_story_may_be_played_at_either_hook_with_its_own_orders() -> None:
+    calls = patients()[FIRST_PATIENT].calls
+    for hook in ("order-select", "order-sign"):
+        expected = calls[hook].body(content().prefetch)
+        assert {**proposed(patient=FIRST_PATIENT, hook=hook).body, "hookInstance": ""} == {
+            **expected,
+            "hookInstance": "",
+        }
+
+
 def test_signing_sends_no_selections() -> None:
     found = proposed(patient=FIRST_PATIENT, hook="order-sign", draftOrders=ORDERS, selections=["a"])
     assert found.body["hook"] == "order-sign"
@@ -110,6 +133,19 @@ def test_a_pasted_bundle_becomes_the_prefetch() -> None:
     assert found.body["context"]["patientId"] == FIRST_PATIENT
     assert set(found.body["prefetch"]) == set(content().prefetch)
     assert len(found.body["prefetch"]["conditions"]["entry"]) == 2
+
+
+def test_resources_without_an_id_are_each_kept_and_others_once() -> None:
+    entry = [{"resource": {"resourceType": "Flag"}}, {"resource": {"resourceType": "Flag"}}]
+    entry += [{"resource": {"resourceType": "Flag", "id": "f"}}] * 2
+    call = {**CALL, "prefetch": {"flags": {"resourceType": "Bundle", "entry": entry}}}
+    assert len(proposed(text=json.dumps(call)).entries) == 3
+
+
+def test_a_bundle_whose_patients_have_no_ids_is_refused_with_their_number() -> None:
+    entry = [{"resource": {"resourceType": "Patient"}}, {"resource": {"resourceType": "Patient"}}]
+    with pytest.raises(MalformedCall, match="holds 2 Patients"):
+        proposed(text=json.dumps({"resourceType": "Bundle", "entry": entry}))
 
 
 @pytest.mark.parametrize("kinds", [[], ["Patient", "Patient"]])
@@ -209,6 +245,15 @@ def test_each_way_of_missing_is_read_as_what_it_is(way: str, completeness: Compl
 def test_a_search_may_be_missing_in_every_way_whatever_was_stored(way: str) -> None:
     for key in content().prefetch:
         assert proposed(patient="conditions-unavailable", missing={key: way}).body["context"]["patientId"]
+
+
+@pytest.mark.parametrize("key", load_content(find_cards()).prefetch)
+def test_no_search_that_is_cut_short_is_complete(key: str) -> None:
+    """Also one that found nothing: "partial" says that there is something that was not sent."""
+    for name in (FIRST_PATIENT, "conditions-unavailable", "order-metformin"):
+        found = proposed(patient=name, missing={key: "partial"})
+        answer = PrefetchSource(found.body["prefetch"], content().prefetch).fetch((key,))[key]
+        assert answer.completeness in {Completeness.INCOMPLETE, Completeness.FAILED}, name
 
 
 def test_a_bundle_that_told_no_total_is_cut_short_too() -> None:

@@ -12,7 +12,13 @@ import pytest
 from cds_service.content_files import find_cards
 from cds_service.fhir.source import Entry
 from cds_service.pathway.content import Content, load_content
-from cds_service.workbench.timeline import MOST_EVENTS, Timeline, make_timeline
+from cds_service.workbench.timeline import (
+    MOST_EVENTS,
+    OF_ANOTHER_PATIENT,
+    UNREADABLE,
+    Timeline,
+    make_timeline,
+)
 from cds_service.workbench.timeline_drawing import draw_timeline
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -66,6 +72,7 @@ def report(category: str, name: str, when: str = "2026-02-10") -> dict[str, Any]
             "CA 19-9: 1180 U/mL",
         ),
         ({"resourceType": "Specimen"}, "pathology", "Specimen"),
+        ({"resourceType": "MedicationRequest", "medicationReference": {}}, "order", "MedicationRequest"),
     ],
 )
 def test_each_resource_stands_in_its_lane(resource: dict[str, Any], lane: str, label: str) -> None:
@@ -91,8 +98,105 @@ def test_events_stand_by_date_and_those_without_one_last() -> None:
     assert order == sorted(order)
 
 
-def test_the_patient_is_no_event() -> None:
-    assert timeline({"resourceType": "Patient"}).events == ()
+@pytest.mark.parametrize("kind", ["Patient", "Practitioner", "Organization", "Medication", "Location", "Device"])
+def test_who_and_what_with_is_no_event(kind: str) -> None:
+    assert timeline({"resourceType": kind}).events == ()
+
+
+@pytest.mark.parametrize(
+    ("resource", "day"),
+    [
+        ({"resourceType": "Specimen", "collection": {"collectedDateTime": "2026-02-11"}}, date(2026, 2, 11)),
+        (
+            {"resourceType": "Specimen", "collection": {"collectedDateTime": "2026-02-11"}, "date": "2026-02-12"},
+            date(2026, 2, 12),
+        ),
+        ({**report("RAD", "CT"), "issued": "2026-02-14T10:00:00Z"}, date(2026, 2, 10)),
+        ({"resourceType": "Procedure", "performedPeriod": {"start": "2025-12-01"}}, date(2025, 12, 1)),
+        ({"resourceType": "Condition", "recordedDate": "2026-01-05"}, date(2026, 1, 5)),
+    ],
+    ids=["collected", "own-date-first", "done-before-issued", "period", "recorded"],
+)
+def test_an_event_stands_on_the_day_it_happened_or_was_written_down(resource: dict[str, Any], day: date) -> None:
+    assert [event.day for event in timeline(resource).events] == [day]
+
+
+@pytest.mark.parametrize(
+    ("resource", "status"),
+    [
+        ({"resourceType": "Condition", "verificationStatus": {"coding": [{"code": "refuted"}]}}, "refuted"),
+        ({"resourceType": "Procedure", "status": "completed", "verificationStatus": {"text": "x"}}, "completed"),
+        ({"resourceType": "Condition"}, ""),
+    ],
+)
+def test_an_event_tells_its_status_or_how_sure_it_is(resource: dict[str, Any], status: str) -> None:
+    found = timeline({**resource, "code": {"text": "Cancer"}})
+    assert [event.status for event in found.events] == [status]
+    assert (f"· {status}<" in draw_timeline(found)) == bool(status)
+
+
+@pytest.mark.parametrize(
+    ("resource", "unused"),
+    [
+        ({"subject": {"reference": "Patient/somebody-else"}}, OF_ANOTHER_PATIENT),
+        ({"subject": {"reference": "https://other.example.org/fhir/Patient/p"}}, OF_ANOTHER_PATIENT),
+        ({"subject": {"display": "nobody"}}, UNREADABLE),
+        ({"conclusion": ["a", "list"]}, UNREADABLE),
+        ({"subject": {"reference": "https://ehr.example.org/fhir/Patient/p"}}, ""),
+        ({"subject": {"reference": "urn:uuid:1"}}, ""),
+        ({}, ""),
+    ],
+    ids=["another", "another-server", "nobody", "damaged", "our-server", "full-url", "ours"],
+)
+def test_what_no_decision_uses_is_marked_in_words_with_the_reason(resource: dict[str, Any], unused: str) -> None:
+    entries = (
+        Entry({"resourceType": "Patient", "id": "p"}, "urn:uuid:1"),
+        Entry({**report("RAD", "Foreign CT"), "id": "r", **SUBJECT, **resource}),
+        Entry({**report("RAD", "CT"), "id": "ours", **SUBJECT}),
+    )
+    listed = [{"resource": entry.resource} for entry in entries]
+    body = {
+        "context": {"patientId": "p"},
+        "fhirServer": "https://ehr.example.org/fhir",
+        "prefetch": {"all": {"resourceType": "Bundle", "entry": listed}},
+    }
+    found = make_timeline(entries, body, content(), NOW)
+    assert {event.reference: event.unused for event in found.events} == {
+        "DiagnosticReport/r": unused,
+        "DiagnosticReport/ours": "",
+    }
+    root = ElementTree.fromstring(draw_timeline(found))
+    (event,) = [group for group in root.iter("g") if group.get("data-reference") == "DiagnosticReport/r"]
+    kind = [text.text for text in event.iter("text") if text.get("class") == "kind"]
+    assert kind == [f"Imaging · {unused or 'final'}"]
+    assert str(event.get("aria-label")).endswith(unused or "final")
+    assert ("unused" in str(event.get("class")).split()) == bool(unused)
+
+
+def test_what_is_not_used_takes_no_place_from_what_is() -> None:
+    foreign = {"resourceType": "Condition", "subject": {"reference": "Patient/q"}}
+    ours = [{"resourceType": "Observation", "code": {"text": "Sodium"}} for _ in range(MOST_EVENTS)]
+    found = timeline(foreign, *ours)
+    assert (found.left_out, {event.unused for event in found.events}) == (1, {""})
+
+
+@pytest.mark.parametrize("patient", [None, "", "Patient/p", 7, 'a"b'])
+def test_of_a_patient_that_cannot_be_read_nothing_is_called_another_patients(patient: Any) -> None:
+    entry = Entry({**report("RAD", "CT"), "id": "r", **SUBJECT})
+    found = make_timeline((entry,), {"context": {"patientId": patient}}, content(), NOW)
+    assert [event.unused for event in found.events] == [""]
+
+
+def test_the_same_resource_twice_is_no_other_patients() -> None:
+    entry = Entry({**report("RAD", "CT"), "id": "r", **SUBJECT})
+    found = make_timeline((entry, entry), {"context": {"patientId": "p"}}, content(), NOW)
+    assert [event.unused for event in found.events] == ["", ""]
+
+
+def test_the_day_of_the_order_is_drawn_once() -> None:
+    for day in ("2026-03-02", "2026-03-01"):
+        drawn = draw_timeline(timeline(report("RAD", "CT", day)))
+        assert drawn.count("2026-03-02 this order") == 1
 
 
 def test_what_the_call_does_not_bring_is_shown_as_such() -> None:

@@ -7,8 +7,10 @@ export const SUGGESTED = "suggestion";
 
 export const nameOf = (resource) => (resource?.id ? `${resource.resourceType}/${resource.id}` : "");
 
+// An id may hold anything: quotes, and what replaceAll would take for a pattern if it were not given by a function.
 function copyFor(value, patientId) {
-  return JSON.parse(JSON.stringify(value ?? null).replaceAll(PATIENT, patientId));
+  const inside = JSON.stringify(patientId).slice(1, -1);
+  return JSON.parse(JSON.stringify(value ?? null).replaceAll(PATIENT, () => inside));
 }
 
 // Two templates may use one id: the later one takes another, wherever it is named in its own entries.

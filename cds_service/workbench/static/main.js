@@ -89,6 +89,8 @@ function showAnswer(answer) {
 
 // Nothing of an earlier answer stays on the page: it would stand under the heading of another call.
 function showFailure(error) {
+  asking?.abort();
+  $("cards").removeAttribute("aria-busy");
   const isOfService = error instanceof RequestFailed;
   const title = isOfService ? "No answer" : "This page cannot show the answer";
   const text = isOfService ? error.message : `The fault is in the page, not in the service: ${error.message}`;
@@ -158,23 +160,46 @@ function changed(options) {
   return refresh(options);
 }
 
+const isOfStory = (name) => name === state.patient.orders || name === OWN;
+const isOrder = (name) => isOfStory(name) || Object.hasOwn(templates, name);
+
 // The story's own orders; by the name of their file, where they are one, so that its chip is pressed.
 function storyOrders(names) {
   const patient = state.patient;
   const wanted = names ?? [patient.orders];
   let drafts = [];
   for (const name of wanted) {
-    if (name === patient.orders || name === OWN) drafts = addTemplate(drafts, patient, state.patientId, patient.orders);
-    else if (templates[name]) drafts = addTemplate(drafts, templates[name], state.patientId, name);
+    if (isOfStory(name)) drafts = addTemplate(drafts, patient, state.patientId, patient.orders);
+    else if (isOrder(name)) drafts = addTemplate(drafts, templates[name], state.patientId, name);
   }
   return drafts;
 }
 
 // Only the ways of missing that a list on the page offers: any other could be neither seen nor taken back.
-function offered(missing) {
-  const isOffered = ([key, how]) =>
-    missingInputs().some((input) => input.dataset.missing === key && [...input.options].some((option) => option.value === how));
-  return Object.fromEntries(Object.entries(missing).filter(isOffered));
+const isOffered = ([key, how]) =>
+  missingInputs().some((input) => input.dataset.missing === key && [...input.options].some((option) => option.value === how));
+
+// Takes from a link what is known here, and says what was left out of it. Of its orders at least one must be known.
+function adoptLink({ hook = "", orders = null, missing = [], ignored = [] }) {
+  const isHook = hookInputs().some((input) => input.value === hook);
+  const known = (orders ?? []).filter(isOrder);
+  const isLost = Boolean(orders?.length) && !known.length;
+  state.hook = isHook ? hook : state.patient.hooks[0];
+  state.missing = Object.fromEntries(missing.filter(isOffered));
+  state.drafts = storyOrders(isLost || !orders ? null : known);
+  const left = [
+    ...(hook && !isHook ? [`hook ${hook}`] : []),
+    ...(orders ?? []).filter((name) => !isOrder(name)).map((name) => `order ${name}`),
+    ...missing.filter((way) => !isOffered(way)).map((way) => `missing ${way.join(":")}`),
+    ...ignored,
+  ];
+  if (!left.length) return;
+  tellPatient(`Left out of this link, because it is not known here: ${left.join("; ")}.${isLost ? " The orders are the story's own." : ""}`);
+}
+
+function tellPatient(text) {
+  $("patient-note").textContent = text;
+  $("patient-note").hidden = !text;
 }
 
 function leaveFeedback() {
@@ -195,10 +220,7 @@ async function choosePatient(name, link = {}) {
   }
   if (visit !== visits) return;
   Object.assign(state, { patient, text: "", now: "", patientId: patient.patientId, isOwnContext: false });
-  const known = hookInputs().map((input) => input.value);
-  state.hook = known.includes(link.hook) ? link.hook : patient.hooks[0];
-  state.missing = offered(link.missing ?? {});
-  state.drafts = storyOrders(link.orders);
+  adoptLink(link);
   leaveFeedback();
   showStory();
   $("missing").open = $("missing").open || Object.keys(state.missing).length > 0;
@@ -207,7 +229,7 @@ async function choosePatient(name, link = {}) {
 
 // The list closes, so that the record below it is in sight again.
 function pick(name) {
-  $("patient-note").hidden = true;
+  tellPatient("");
   $("picker").open = false;
   $("picker").querySelector("summary").focus();
   return choosePatient(name);
@@ -226,18 +248,24 @@ function useOwn() {
     // The service says what is wrong with it.
   }
   visits += 1;
-  $("patient-note").hidden = true;
+  tellPatient("");
   const isBundle = pasted?.resourceType === "Bundle";
   Object.assign(state, { text, missing: {}, isOwnContext: !isBundle, patientId: "", drafts: [] });
   state.now = $("own-now").value ? `${$("own-now").value}Z` : "";
   leaveFeedback();
-  if (isBundle) {
-    state.patientId = String(findPatient(pasted)?.id ?? "");
+  showStory();
+  showChoices();
+  sendOwn(isBundle ? pasted : null).catch(showFailure);
+}
+
+// A Bundle brings no orders: it is sent with some that are stored.
+async function sendOwn(bundle) {
+  if (bundle) {
+    state.patientId = String(findPatient(bundle)?.id ?? "");
     const first = templates.folfirinox ? "folfirinox" : Object.keys(templates)[0];
     if (first) state.drafts = addTemplate([], templates[first], state.patientId, first);
   }
-  showStory();
-  changed({ focusCards: true });
+  await changed({ focusCards: true });
 }
 
 const cardOf = (element) => element.closest("[data-card]").dataset.card;
@@ -293,11 +321,29 @@ async function override(button) {
 
 function showResource(reference) {
   const resource = findResource(state.answer?.request, reference);
-  const body = resource
-    ? make("pre", { tabindex: "0", "aria-label": reference })
-    : make("p", {}, "The call does not hold this resource: the search that would bring it was not answered.");
-  if (resource) showJson(body, resource);
+  if (!resource) {
+    openDialog(reference, ...tellNotBrought(reference));
+    return;
+  }
+  const body = make("pre", { tabindex: "0", "aria-label": reference });
+  showJson(body, resource);
   openDialog(reference, body);
+}
+
+// Why a resource is not in the call: how each search for its type was sent, and what was made of that.
+function tellNotBrought(reference) {
+  const kind = reference.split("/")[0];
+  const explanation = state.answer?.explanation;
+  const cells = [...document.querySelectorAll("[data-sent]")].filter((cell) => cell.dataset.kind === kind);
+  const lines = cells.map(({ dataset, textContent }) => {
+    const search = explanation?.searches[dataset.sent];
+    const problems = search?.problems.length ? ` (${search.problems.join("; ")})` : "";
+    const unread = explanation ? ", not needed for this call" : "";
+    return make("li", {}, `${dataset.sent}: sent as ${textContent}${search ? `, read as ${search.completeness}${problems}` : unread}`);
+  });
+  const told = make("p", {}, "The call does not bring this resource.");
+  if (!lines.length) return [told, make("p", {}, "No search of this service asks for its type.")];
+  return [told, make("p", {}, "The searches that could bring it:"), make("ul", {}, ...lines)];
 }
 
 function enlarge() {
@@ -387,9 +433,10 @@ function followLink() {
   const link = readLink(window.location.hash);
   const { first } = document.body.dataset;
   const isStored = [...document.querySelectorAll("[data-patient]")].some((found) => found.dataset.patient === link.patient);
-  const note = $("patient-note");
-  note.hidden = !link.patient || isStored;
-  if (!note.hidden) note.textContent = `No stored patient is called ${link.patient}.${first ? " This is the first one." : ""}`;
+  const isNobody = Boolean(link.patient) && !isStored;
+  const isMore = link.hook || link.orders || link.missing.length || link.ignored.length;
+  const instead = first ? ` This is the first one${isMore ? "; nothing else of the link was taken" : ""}.` : "";
+  tellPatient(isNobody ? `No stored patient is called ${link.patient}.${instead}` : "");
   if (isStored) choosePatient(link.patient, link);
   else if (first) choosePatient(first, link.patient ? {} : link);
 }
