@@ -43,12 +43,14 @@ from cds_service.fhir.shapes import Concept, When, as_text, type_and_id
 from cds_service.fhir.source import Resource
 from cds_service.reading import read_attempt
 
-_SEARCHES = ("procedures", "reports")
+_SEARCHES = ("procedures", "reports", "observations", "specimens")
 _LESION_SHOWN = frozenset({"definite", "suspected", "indeterminate"})
 _SECTIONAL = frozenset({"ct", "mri"})
 _NOT_OF_VISIBILITY = frozenset({"reason.refusal", "reason.contraindication", "reason.laboratory", "reason.other_stop"})
 _UNSUCCESSFUL = "reason.unsuccessful"
 _REACHED = "sample.lesion"
+_WHAT_IT_IS = "Ultrasound guided liver biopsy"
+"""Heads the words of a Procedure, which its code shows to be a liver biopsy; ``_attempt`` looks at its guidance."""
 _DAY = timedelta(days=1)
 
 _Outcome = Literal["failed", "unsure", "unreadable", "not"]
@@ -68,7 +70,7 @@ class _Attempt:
     source="F8",
     states=("yes", "no", "unknown:not-searched", "unknown:indeterminate", "unknown:uninterpretable"),
     searches=_SEARCHES,
-    reads=("observations", "documents", "specimens"),
+    reads=("documents",),
 )
 def failed_ultrasound_biopsy(case: Case) -> Fact:
     """An ultrasound-guided liver biopsy failed because the lesion was not seen or not hit.
@@ -145,16 +147,17 @@ def _failure(
     if not is_done and status not in ("not-done", "stopped"):
         return False, f"not carried out: {status or 'no status'}"
     outcome = reasons_in(vocabulary.both(concepts_of(resource, "outcome")))
+    given = outcome | reasons_in(vocabulary.both(concepts_of(resource, "statusReason")))
     reasons = outcome or stop_reasons(resource, vocabulary)
-    if "reason.not_visualised" in reasons:
-        return True, "lesion not seen"
-    told = read_attempt(_own_words(resource, case), case.lexicon).state
     stopped = stop_reasons(resource, vocabulary) & _NOT_OF_VISIBILITY
-    if is_done and outcome == {_UNSUCCESSFUL} and not stopped and told != "not-failed":
+    if "reason.not_visualised" in given and not given & _NOT_OF_VISIBILITY:
+        return True, "lesion not seen"
+    told = read_attempt(_own_words(resource, case), case.lexicon)
+    if is_done and outcome == {_UNSUCCESSFUL} and not stopped and told.state != "not-failed":
         return True, "completed without success"
     if is_done and _missed_target(resource, when, findings, case):
         return True, "its sample was non-diagnostic"
-    if told == "failed-visibility":
+    if told.state == "failed-visibility" and (told.names_target or not stopped):
         return True, "its own words say that the lesion was not seen"
     return False, "not done for another reason" if reasons else "nothing says that the lesion was not seen"
 
@@ -166,7 +169,7 @@ def _own_words(resource: Resource, case: Case) -> str:
     """
     what, where = (_names(concepts_of(resource, element), case) for element in ("code", "bodySite"))
     said = [name for concept in concepts_of(resource, "statusReason", "outcome") for name in concept.names]
-    return ". ".join((*what, *where, *said, *notes_of(resource)))
+    return ". ".join((_WHAT_IT_IS, *what, *where, *said, *notes_of(resource)))
 
 
 def _names(concepts: Iterable[Concept], case: Case) -> list[str]:

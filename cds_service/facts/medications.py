@@ -49,7 +49,8 @@ SUPPORTIVE = frozenset({"drug.leucovorin"})
 COUNSELLING = "service.counselling"
 """Names of talks about a treatment, which are no treatment."""
 
-LOCAL_ROUTES = frozenset({"route.topical", "route.ophthalmic", "route.intravesical", "route.regional"})
+_INTO_A_REGION = frozenset({"route.intravesical", "route.regional", "route.regional_infusion"})
+LOCAL_ROUTES = _INTO_A_REGION | {"route.topical", "route.ophthalmic"}
 
 Purpose = Literal["none", "unclear", "this-cancer", "other-cancer"]
 """What the stated reason says: nothing at all, nothing that names a primary, ours, another cancer."""
@@ -192,7 +193,7 @@ def _routes(resource: Resource, vocabulary: Vocabulary, from_name: frozenset[str
     texts = [as_text(dosage.get(name)) for dosage in dosages for name in ("text", "patientInstruction")]
     methods = vocabulary.worded([read_concept(dosage["method"]) for dosage in dosages if "method" in dosage])
     said = _named_routes(vocabulary.named(texts) | methods)
-    return said if said & {"route.intravesical", "route.regional"} or not from_name else from_name
+    return said if said & _INTO_A_REGION or not from_name else from_name
 
 
 def _route_refusal(drugs: frozenset[str], routes: frozenset[str]) -> str:

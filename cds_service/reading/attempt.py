@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cds_service.reading.document import Document, Sentence, read_document
 from cds_service.reading.lexicon import Lexicon
 from cds_service.reading.phrases import Match
 from cds_service.reading.scope import MAX_MATCHES
+from cds_service.reading.sight import CLEARLY, NAMED, attribute
 
 AttemptState = Literal["failed-visibility", "not-failed", "uninterpretable"]
 
@@ -19,6 +20,7 @@ _DENIAL_REACHES = 4
 _COMMA = ","
 _TARGET = "target"
 _BIOPSY = "biopsy"
+_REACHED = "accessible"
 _ENDINGS = frozenset({"refusal", "not attended", "no longer needed", "no access", "not tolerated"})
 """Reasons that tell by themselves that nothing was done; a low platelet count alone does not."""
 _TIED = 3
@@ -30,12 +32,14 @@ class AttemptReading:
     """What a procedure note says of a liver biopsy under ultrasound.
 
     ``not-failed`` covers every other end: sampled, stopped for another reason, another organ, no biopsy meant.
-    ``quote`` is verbatim, at most 120 characters; ``truncated``: the text was too long to be read whole.
+    ``quote`` is verbatim, at most 120 characters; ``truncated``: the text was too long to be read whole;
+    ``names_target``: a failure is said of the lesion by name, not just "not seen".
     """
 
     state: AttemptState
     quote: str = ""
     truncated: bool = False
+    names_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,9 @@ def read_attempt(text: str, lexicon: Lexicon) -> AttemptReading:
         matches = lexicon.attempt.find(document.words, sentence.start, sentence.end)
         if len(matches) > MAX_MATCHES:
             return AttemptReading("uninterpretable", truncated=True)
-        found += _of_today(sentence, _denied(document.words, matches))
+        found += _of_today(
+            sentence, attribute(lexicon.sight, document.words, sentence, _denied(document.words, matches))
+        )
     everywhere = lexicon.attempt.find(document.words, 0, len(document.words))
     return _decide(document, found, everywhere)
 
@@ -85,7 +91,12 @@ def _denied(words: Sequence[str], matches: Sequence[Match]) -> list[Match]:
             and _COMMA not in words[each.end : match.start]
             for each in matches
         )
-        out.append(match._replace(kind=turned) if turned and near and about else match)
+        if not (turned and near and about):
+            out.append(match)
+        elif _REACHED in words[match.start : match.end]:
+            out.append(match._replace(kind="stopped", label="no access"))
+        else:
+            out.append(match._replace(kind=turned))
     return out
 
 
@@ -112,7 +123,7 @@ def _decide(document: Document, found: Sequence[_Seen], everywhere: Sequence[Mat
         return answer("not-failed", planned)
     if unseen is not None and "liver" in named and {"ultrasound", "biopsy"} <= named:
         if sampled is None or converted is not None:
-            return answer("failed-visibility", unseen)
+            return replace(answer("failed-visibility", unseen), names_target=unseen.match.label == NAMED)
         return answer("not-failed", sampled)
     sampled = sampled or first("went-well")
     if first("pending") is not None and sampled is None:
@@ -150,13 +161,12 @@ def _stopped(found: Sequence[_Seen]) -> _Seen | None:
 
 
 def _unseen(found: Sequence[_Seen]) -> _Seen | None:
-    """Where the lesion was not seen; "no haematoma seen", "gallbladder not seen" are said of something else."""
-    for seen in found:
-        if seen.match.kind == "unseen":
-            about = {other.match.kind for other in found if other.sentence is seen.sentence}
-            if not about & {"aftermath", "other-organ"} or "target" in about:
-                return seen
-    return None
+    """Where the lesion was not seen, by name if it is named anywhere; "not seen" alone yields to "lesion well seen"."""
+    unseen = [seen for seen in found if seen.match.kind == "unseen"]
+    named = next((seen for seen in unseen if seen.match.label == NAMED), None)
+    if named is None and any(seen.match.label == CLEARLY for seen in found):
+        return None
+    return named or next(iter(unseen), None)
 
 
 def _sampled(found: Sequence[_Seen]) -> _Seen | None:

@@ -7,15 +7,17 @@ stand once only among all files that are read together; a second place would mak
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cds_service.content_files import line_of, read_yaml
 from cds_service.errors import ContentError
+from cds_service.reading.denials import DenialWords
 from cds_service.reading.names import Names, load_names
 from cds_service.reading.phrases import PhraseIndex
+from cds_service.reading.sight import SightWords
 from cds_service.reading.tokens import split_phrase
 
 SECTION_KINDS = frozenset(
@@ -110,6 +112,8 @@ class Lexicon:
     resectability: PhraseIndex
     protocol_ct: PhraseIndex
     naming: Names
+    denials: DenialWords
+    sight: SightWords
     readings: dict[tuple[str, bytes], Any] = field(default_factory=dict, repr=False, compare=False)
     """What was read in texts, by reader and digest (see ``memory``)."""
     idle: dict[bytes, bool] = field(default_factory=dict, repr=False, compare=False)
@@ -159,6 +163,7 @@ def load_lexicon(directory: Path) -> Lexicon:
             _enter(index, modifiers, directory / "modifiers.yaml", spelling, yields=True)
         indexes[name] = index
     naming = load_names(directory / "names.yaml", spelling)
+    words = _mapping(directory / "words.yaml", dict.fromkeys(("denials", "sight")))
     return Lexicon(
         spelling,
         abbreviations,
@@ -169,7 +174,26 @@ def load_lexicon(directory: Path) -> Lexicon:
         resectability=indexes["resectability"],
         protocol_ct=indexes["protocol-ct"],
         naming=naming,
+        denials=_load_words(DenialWords, words["denials"], directory / "words.yaml", spelling),
+        sight=_load_words(SightWords, words["sight"], directory / "words.yaml", spelling),
     )
+
+
+_W = TypeVar("_W", DenialWords, SightWords)
+
+
+def _load_words(wanted: type[_W], node: Any, path: Path, spelling: Mapping[str, str]) -> _W:
+    """The word lists of one reader: each of its fields a list of single words, as the reader spells them."""
+    names = [item.name for item in fields(wanted)]
+    _check_keys(node, dict.fromkeys(names), path)
+    return wanted(**{name: frozenset(_words(node[name], path, spelling)) for name in names})
+
+
+def _words(node: Any, path: Path, spelling: Mapping[str, str]) -> Iterator[str]:
+    for phrase, where in _phrases(node, path):
+        if split_phrase(phrase, spelling) != (phrase,):
+            raise ContentError(where, f"{phrase!r} is not one word as reports are read: see spelling.yaml")
+        yield phrase
 
 
 def _load_spelling(path: Path) -> dict[str, str]:
@@ -185,6 +209,11 @@ def _load_spelling(path: Path) -> dict[str, str]:
 
 def _mapping(path: Path, known: Mapping[str, None] | None) -> Any:
     node = read_yaml(path)
+    _check_keys(node, known, path)
+    return node
+
+
+def _check_keys(node: Any, known: Mapping[str, None] | None, path: Path) -> None:
     if not isinstance(node, dict) or not node:
         raise ContentError(str(path), "must be a mapping of classes to phrases")
     for key in node:
@@ -195,7 +224,6 @@ def _mapping(path: Path, known: Mapping[str, None] | None) -> Any:
     for key in known or ():
         if key not in node:
             raise ContentError(str(path), f"the key {key!r} is missing")
-    return node
 
 
 def _check_directions(modifiers: Mapping[str, Any], path: Path) -> None:

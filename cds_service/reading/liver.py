@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from cds_service.reading.denials import NEWS, own_modalities, settle_denials
 from cds_service.reading.document import ADDENDUM, BODY, CONCLUSION, FROZEN, Document, Sentence, read_document
 from cds_service.reading.lexicon import Lexicon
 from cds_service.reading.phrases import Match
@@ -61,17 +61,28 @@ class _Statement:
     small: bool
 
 
+class _Asked(NamedTuple):
+    """Places of a title that are asked, and places of which it cannot be told."""
+
+    left_out: frozenset[int]
+    unclear: frozenset[int]
+
+
+_NOTHING = _Asked(frozenset(), frozenset())
+
+
 def read_liver(text: str, lexicon: Lexicon) -> LiverReading:
     """The reading of one imaging report; never raises, whatever the text."""
     document = read_document(text, lexicon.spelling, lexicon.headings, lexicon.abbreviations)
     if document.truncated:
         return LiverReading("uninterpretable", truncated=True)
     regions = Regions(document.words)
+    own = own_modalities(lexicon.denials, document)
     statements: list[_Statement] = []
     known_words = mentions = 0
     tiny = False
     before: Sentence | None = None
-    for sentence in document.sentences:
+    for number, sentence in enumerate(document.sentences):
         matches = lexicon.liver.find(document.words, sentence.start, sentence.end)
         if len(matches) > MAX_MATCHES:
             return LiverReading("uninterpretable", truncated=True)
@@ -81,14 +92,18 @@ def read_liver(text: str, lexicon: Lexicon) -> LiverReading:
         if sentence.rank == FROZEN:
             continue
         in_title = sentence.start < document.title_end
-        matches = _kept(document.words, matches)
-        if in_title:
-            matches = _asked_for(document.words, sentence, matches)
+        matches = settle_denials(lexicon.denials, document.words, sentence, matches, own=own, before=before)
+        asked = _NOTHING
+        if in_title and sentence.rank == BODY:
+            is_heading = any(each.opens for each in document.sentences[number + 1 : number + 2])
+            asked = _asked_for(document.words, sentence, matches, is_heading=is_heading)
+        matches = [match for match in matches if match.start not in asked.left_out]
         judged = [_gone(each) for each in judge(document.words, sentence, matches)]
+        judged = [_unsure(each) if each.match.start in asked.unclear else each for each in judged]
         here = regions.enter(sentence, judged, title=in_title)
         own_lesion = any(match.kind in _OWN for match in matches)
         tiny = any(match.kind == "small" for match in matches) or (tiny and not own_lesion)
-        if statements and before is statements[-1].sentence and _all_gone(judged):
+        if _all_gone(judged):
             statements = [_no_more(each) if each.sentence is before else each for each in statements]
         before = sentence
         statements += _statements(document.words, sentence, matches, judged, regions, tiny=tiny)
@@ -108,61 +123,55 @@ def _gone(each: Judged) -> Judged:
     return each._replace(effects=each.effects | {"negated"}) if "spent" in each.effects else each
 
 
-def _kept(words: Sequence[str], matches: Sequence[Match]) -> list[Match]:
-    """The matches, without what only seems to say that a finding has gone.
+def _unsure(each: Judged) -> Judged:
+    return each._replace(effects=each.effects | {"indeterminate"})
 
-    "Not completely resolved", "no evidence of complete response", "two of the four have resolved": the finding stays.
+
+def _asked_for(words: Sequence[str], sentence: Sentence, matches: Sequence[Match], *, is_heading: bool) -> _Asked:
+    """What of a title the examination was made for: "MRI liver for possible metastases".
+
+    It reaches up to a stop, or to words that begin a finding: "staging CT for cancer with liver metastases". "Evidence
+    for metastases" asks nothing; of "for" behind a word that names no examination it cannot be told.
     """
-    out: list[Match] = []
-    for match in matches:
-        if match.kind not in _GOING or not _VANISHING.intersection(words[match.start : match.end]):
-            out.append(match)
-            continue
-        first = max(match.start - _SHORTLY, 0)
-        denials = [
-            each
-            for each in out
-            if each.kind == "negated"
-            and each.label in _FORWARDS
-            and first <= each.end <= match.start
-            and each is out[-1]
-        ]
-        in_part = _PARTLY.intersection(words[first : match.start]) or _some_of(words, matches, match.start)
-        if denials:
-            out[-1] = denials[-1]._replace(kind="neutral")
-        elif not in_part:
-            out.append(match)
-            continue
-        out.append(match._replace(kind="neutral"))
-    named = next((match.start for match in out if match.kind in _NEWS), len(words))
-    return [
-        match._replace(kind="negated", label="after") if match.kind == "gone" and match.start > named else match
-        for match in out
-    ]
-
-
-def _some_of(words: Sequence[str], matches: Sequence[Match], here: int) -> bool:
-    """Whether "some of the" or "two of the four" stands right before the finding before ``here``."""
-    named = [match.start for match in matches if match.kind == "metastasis" and match.start < here]
-    if not named:
-        return False
-    before = words[max(named[-1] - _COUNTED, 0) : named[-1]]
-    parts = any(word in _SOME and follows == "of" for word, follows in pairwise(before))
-    return parts or not _ALONE.isdisjoint(before)
-
-
-def _asked_for(words: Sequence[str], sentence: Sentence, matches: Sequence[Match]) -> list[Match]:
-    """The matches of a title, without what the examination was made for: "MRI liver for possible metastases"."""
-    inside = {place for match in matches for place in range(match.start, match.end)}
+    inside = {place for match in matches if match.kind not in _PURPOSE for place in range(match.start, match.end)}
     asked = next(
         (place for place in range(sentence.start, sentence.end) if words[place] == "for" and place not in inside),
         sentence.end,
     )
-    if words[asked - 1] in _NOTABLE:
-        return list(matches)
-    ends = (place for place in range(asked, sentence.end) if words[place] in _CLAUSES)
-    end = next(ends, sentence.end)
-    return [match for match in matches if not asked < match.start < end]
+    within = {place for match in matches for place in range(match.start + 1, match.end)}
+    near = words[max(asked - _CALLED, sentence.start) : asked]
+    if _NOTABLE.intersection(near) or _SPANS.intersection(words[asked : asked + _CALLED]):
+        return _NOTHING
+    end = next(
+        (
+            place
+            for place in range(asked, sentence.end)
+            if place not in within and _ends_request(words[place], place, matches)
+        ),
+        sentence.end,
+    )
+    places = frozenset(range(asked, end))
+    unnamed = _EXAMINATIONS.isdisjoint(words[sentence.start : asked])
+    left_out, unclear = (frozenset[int](), places) if unnamed else (places, frozenset[int]())
+    if end < sentence.end and words[end] == "with" and not _asserts(matches, end):
+        # "CT for cancer with liver metastases" may be all that was asked, or all that was found.
+        beyond = frozenset(range(end, sentence.end))
+        left_out, unclear = (left_out | beyond, unclear) if is_heading else (left_out, unclear | beyond)
+    return _Asked(left_out, unclear)
+
+
+def _asserts(matches: Sequence[Match], place: int) -> bool:
+    """Whether what begins here states something: "with multiple metastases", "with new metastases"."""
+    return any(match.kind == "assertion" and place <= match.start <= place + _CALLED for match in matches)
+
+
+def _ends_request(word: str, place: int, matches: Sequence[Match]) -> bool:
+    """Whether a request ends here; "with suspected metastases" is still asked, "with metastases" is found."""
+    if word in _CLAUSES:
+        return True
+    return word == "with" and not any(
+        match.kind in _ASKING and place <= match.start <= place + _CALLED for match in matches
+    )
 
 
 def _all_gone(judged: Sequence[Judged]) -> bool:
@@ -217,7 +226,7 @@ def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions, *, 
             unchanged = each.match.end
             out.append(("no-new", each.match.start))
             continue
-        if each.match.kind in _NEWS and each.match.start - unchanged < _AFTER:
+        if each.match.kind in NEWS and each.match.start - unchanged < _AFTER:
             if regions.of(each) == ELSEWHERE:
                 out = [(name, focus) for name, focus in out if name != "no-new"]
             continue
@@ -229,6 +238,8 @@ def _names(words: Sequence[str], judged: Sequence[Judged], regions: Regions, *, 
         if name == "definite" and any(
             other.match.kind == "benign" and either_or(words, each.match, other.match) for other in judged
         ):
+            name = "indeterminate"
+        if name == "lesion" and _NEW in words[max(each.match.start - _CALLED, 0) : each.match.start]:
             name = "indeterminate"
         if name:
             out.append((name, each.match.start))
@@ -255,27 +266,25 @@ def _benign(judged: Sequence[Judged], regions: Regions) -> bool:
     )
 
 
-_GOING = frozenset({"negated", "spent"})
-_VANISHING = frozenset(
-    {"resolved", "disappeared", "vanished", "gone", "cleared", "regressed", "response", "remission", "responded"}
-    | {"disappearance", "regression", "healed", "normalised"}
+_NOTABLE = frozenset(
+    {"remarkable", "notable", "significant", "positive", "except", "apart", "evidence", "convincing", "pathognomonic"}
+    | {"probability", "likelihood", "diagnostic", "typical", "characteristic", "suspicious", "concerning", "specific"}
+    | {"suspicion", "concern", "worrisome", "proof", "feature", "signs", "support", "compelling", "classical"}
 )
-_FORWARDS = frozenset({"before", "both"})
-_PARTLY = frozenset(
-    {"partly", "partially", "incompletely", "nearly", "almost", "largely", "mostly", "near", "partial"}
-    | {"former", "latter", "one", "another"}
+"""Words before "for" that find something instead of asking for it."""
+_SPANS = frozenset({"day", "days", "week", "weeks", "month", "months", "year", "years", "comparison", "example"})
+_EXAMINATIONS = frozenset(
+    {"ct", "mri", "mr", "mrcp", "pet", "ultrasound", "scan", "imaging", "examination", "study"}
+    | {"staging", "restaging", "evaluation", "assessment", "investigation", "referral", "referred", "request"}
+    | {"indication", "question", "follow", "surveillance", "screening", "review", "reassessment", "protocol"}
 )
-_SOME = frozenset(
-    {"some", "one", "two", "three", "four", "five", "most", "many", "several", "majority", "part", "half"}
-)
-_ALONE = frozenset({"some", "most"})
-_SHORTLY = 4
-_COUNTED = 7
-_NOTABLE = frozenset({"remarkable", "notable", "significant", "positive", "except", "apart"})
-_CLAUSES = frozenset(":;.") | {"shows", "showed", "reveals", "demonstrates", "confirms"}
-_NEWS = frozenset({"metastasis", "lesion", "suspect-lesion"})
+_PURPOSE = frozenset({"aside", "vague"})
+"""Kinds of phrases whose "for" asks all the same: "CT for", "for further characterisation"."""
+_ASKING = frozenset({"suspected", "indeterminate", "aside", "known", "unlikely"})
+_CLAUSES = frozenset(":;.,-\u2013\u2014") | {"shows", "showed", "reveals", "demonstrates", "confirms"}
 _AFTER = 8
 _AS = "as"
+_NEW = "new"
 _CALLED = 3
 _OWN = frozenset({"lesion", "suspect-lesion", "segment", "liver", "elsewhere", "several", "benign"})
 """What shows that a sentence speaks of something else than the lesion of the sentence before."""

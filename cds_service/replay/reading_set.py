@@ -42,6 +42,8 @@ POSITIVE = {
     "protocol-ct": ("yes",),
 }
 """Per question the states that must never be read without being there."""
+DENIED = {"liver": "absent"}
+"""Per question the state that a positive text must never be read as: it would take back what the report states."""
 _SAME = {"absent-hedged": "absent"}
 _READERS: Mapping[str, Callable[[str, Lexicon], str]] = {
     "pathology": lambda text, lexicon: read_pathology(text, lexicon).state,
@@ -84,6 +86,15 @@ class Matrix:
         """Texts read as a state that must never be read wrongly (``POSITIVE``), though labelled otherwise."""
         positive = POSITIVE[self.question]
         return sum(count for (expect, read), count in self.counts.items() if read in positive and read != expect)
+
+    @property
+    def wrongly_denied(self) -> int:
+        """Texts labelled positive (``POSITIVE``) and read as their contrary (``DENIED``); 0 where there is none."""
+        return sum(
+            count
+            for (expect, read), count in self.counts.items()
+            if expect in POSITIVE[self.question] and read == DENIED.get(self.question)
+        )
 
     @property
     def recall(self) -> float:
@@ -190,8 +201,10 @@ def format_matrix(name: str, matrix: Matrix) -> str:
         cells = (str(matrix.counts.get((row, column), 0)).rjust(len(column)) for column in columns)
         lines.append(f"  {row.ljust(width)}  " + "  ".join(cells))
     positive = " or ".join(POSITIVE[matrix.question])
+    denied = DENIED.get(matrix.question)
+    contrary = f" {positive} read as {denied}: {matrix.wrongly_denied};" if denied else ""
     lines.append(
-        f"  wrongly {positive}: {matrix.wrongly_positive}; {positive} recall: {matrix.recall:.1%};"
+        f"  wrongly {positive}: {matrix.wrongly_positive};{contrary} {positive} recall: {matrix.recall:.1%};"
         f" {UNREAD[matrix.question]} though telling: {matrix.unread:.1%}"
     )
     return "\n".join(lines)
@@ -221,6 +234,7 @@ def _matrix_json(matrix: Matrix) -> dict[str, Any]:
         "total": matrix.total,
         "right": matrix.right,
         "wrongly_positive": matrix.wrongly_positive,
+        "wrongly_denied": matrix.wrongly_denied,
         "recall": matrix.recall,
         "uninterpretable": matrix.unread,
         "counts": [

@@ -190,6 +190,71 @@ def test_procedures(item: Json, state: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("reason", "note", "state"),
+    [
+        ("INR too high", "Ascites not seen. Lesion well seen.", "no"),
+        ("Patient refused", "No ascites, gallstones not seen.", "no"),
+        ("INR 2.4", "Bile ducts not visualised.", "no"),
+        ("", "deferred: patient on apixaban. Portal vein thrombus not identified.", "no"),
+        (
+            "",
+            "Target lesion clearly visible. Abandoned: lesion clearly seen but inaccessible behind bowel.",
+            "no",
+        ),
+        ("", "could not be targeted because patient could not lie still.", "no"),
+        ("", "The lesion could not be targeted because patient could not lie still.", "no"),
+        ("", "not done because of INR 2.1. No lesion seen on prior CT.", "no"),
+        ("", "Lesion clearly seen. Procedure not done because of INR 2.1. Ascites not seen.", "no"),
+        ("", "Lesion well seen. Stopped: patient could not hold breath. No pneumothorax identified.", "no"),
+        ("", "abandoned: INR 2.4. Dilated bile ducts not seen.", "no"),
+        ("Platelets 30", "Intrahepatic ducts not dilated. Hepatic vein not identified.", "no"),
+        ("INR 2.3", "Not seen.", "no"),
+        ("", "Not done, INR 2.4. Needle not visualised.", "no"),
+        ("Anaphylaxis", "Portal vein not seen.", "no"),
+        ("Patient could not hold breath", "Gallbladder not visible.", "no"),
+        ("", "Stopped: anaphylaxis. No varices identified.", "no"),
+        ("", "Not done: patient not fasted. Kidneys not seen.", "no"),
+        ("Patient anxious", "No thrombus seen.", "no"),
+        ("", "lesion not accessible, no safe route. Procedure abandoned.", "no"),
+        ("", "Abandoned: intervening bowel, lesion inaccessible.", "no"),
+        ("Patient unwell", "Lesion was easily seen. Spleen not visualised.", "no"),
+        ("", "Cancelled as platelets 28. Lesion not seen on MRI.", "no"),
+        ("Breath holding not possible", "Radicles not identified", "no"),
+        ("INR too high; ascites not seen", "", "no"),
+        ("Equipment failure", "Image not found.", "no"),
+        ("", "lesion could not be visualised on ultrasound", "yes"),
+        ("Lesion not visualised", "", "yes"),
+        ("", "Lesion could not be seen on ultrasound. INR 1.0.", "yes"),
+        ("INR 2.0", "Lesion not seen on ultrasound.", "yes"),
+        ("", "Not seen.", "yes"),
+        ("", "Target not visible, procedure abandoned.", "yes"),
+        ("", "Could not be seen.", "yes"),
+        ("", "Scanned carefully. It could not be identified. Abandoned.", "yes"),
+        ("", "We could not find the lesion. No ascites.", "yes"),
+        ("", "Ascites present. Lesion not visualised.", "yes"),
+        ("", "Lesion clearly seen on CT but not identified on ultrasound. Abandoned.", "yes"),
+        ("", "The segment 7 metastasis was not visible.", "yes"),
+        ("", "The hepatic tumour was not seen.", "yes"),
+        ("", "Operator could not see it.", "yes"),
+        ("", "Unable to locate the nodule described on CT.", "yes"),
+        ("", "Lesion next to the portal vein not visualised.", "yes"),
+        ("", "Despite deep inspiration not visualised.", "yes"),
+        ("Not visualised; INR 1.1", "Lesion not visible on US.", "yes"),
+        ("", "Nothing seen to target.", "yes"),
+        ("", "the lesion could not be targeted, not visible", "yes"),
+        ("", "Metastases seen on CT not identified today.", "yes"),
+        ("", "Isoechoic lesion, could not be made out.", "yes"),
+        ("", "not identified with confidence, procedure abandoned", "yes"),
+        ("", "Both lesions not seen on CEUS-free ultrasound.", "yes"),
+    ],
+)
+def test_what_was_not_seen_is_the_lesion(reason: str, note: str, state: str) -> None:
+    said: dict[str, Any] = {"statusReason": named(reason)} if reason else {}
+    said |= {"note": [{"text": note}]} if note else {}
+    assert failed(procedure(**said)).state == state
+
+
+@pytest.mark.parametrize(
     ("text", "state"),
     [
         pytest.param("Liver, core biopsy: normal hepatocytes only, no malignancy.", "yes", id="normal-liver"),
@@ -337,7 +402,7 @@ def test_undated_attempts_are_counted_each() -> None:
     assert (fact.number, fact.as_of) == (2.0, "")
 
 
-@pytest.mark.parametrize("key", ["procedures", "reports"])
+@pytest.mark.parametrize("key", ["procedures", "reports", "observations", "specimens"])
 @pytest.mark.parametrize("how", BROKEN)
 def test_missing_searches(key: str, how: Completeness) -> None:
     gap = (f"{key}: was {how.value}",)

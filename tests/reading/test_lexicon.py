@@ -49,6 +49,25 @@ def test_a_slip_is_told_with_its_line(copied: Path, name: str, added: str, probl
     assert int(line) in (text.count("\n"), text.count("\n") - 1)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        pytest.param('["almost", ', '["two words", ', "'two words' is not one word", id="two-words"),
+        pytest.param('["almost", ', '["Almost", ', "'Almost' is not one word", id="capital"),
+        pytest.param('["almost", ', '["tumor", ', "'tumor' is not one word", id="never-spelt-so"),
+        pytest.param("  partly:", "  in_part:", "unknown key 'in_part'", id="unknown-list"),
+    ],
+)
+def test_a_word_that_no_reader_could_meet_is_told(copied: Path, old: str, new: str, problem: str) -> None:
+    path = copied / "words.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ContentError, match=problem) as caught:
+        load_lexicon(copied)
+    assert caught.value.where == f"{path}:{text[: text.index(old)].count(chr(10)) + 1}"
+
+
 def test_a_missing_class_is_told(copied: Path) -> None:
     (copied / "attempt.yaml").write_text('seen:\n  - "x"\n', encoding="utf-8")
     with pytest.raises(ContentError, match=r"attempt\.yaml: the key '.*' is missing"):

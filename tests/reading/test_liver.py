@@ -152,3 +152,100 @@ def test_what_cannot_be_read_whole_is_not_definite(lexicon: Lexicon, text: str) 
 )
 def test_lists_and_forms(lexicon: Lexicon, text: str, state: str) -> None:
     assert read_liver(text, lexicon).state == state
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Liver metastases. Ascites. None of these is visible.", id="not-the-sentence-before"),
+        pytest.param(
+            "Two liver metastases. Lungs: two nodules. Neither is visible any longer.", id="of-the-nodules-before-it"
+        ),
+    ],
+)
+def test_nothing_left_is_said_of_the_sentence_before_alone(lexicon: Lexicon, text: str) -> None:
+    assert read_liver(text, lexicon).state == "definite"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["remarkable", "notable", "significant", "positive", "clear evidence", "convincing", "pathognomonic", "classical"],
+)
+def test_a_title_that_finds_is_no_request(lexicon: Lexicon, word: str) -> None:
+    assert read_liver(f"CT abdomen {word} for liver metastases.", lexicon).state == "definite"
+    assert read_liver(f"CT abdomen {word} for liver metastases?", lexicon).state == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        pytest.param("CT for cancer with suspected liver metastases.", "not-found", id="with-a-suspicion"),
+        pytest.param("CT abdomen for carcinoma with new liver metastases.", "definite", id="with-a-finding"),
+        pytest.param("CT abdomen for carcinoma with liver metastases.", "indeterminate", id="with-what"),
+        pytest.param(
+            "CT abdomen for carcinoma with liver metastases\n\nLiver normal.", "absent", id="with-in-a-heading"
+        ),
+        pytest.param(
+            "CT abdomen for carcinoma with new liver metastases\n\nLiver normal.", "definite", id="finding-in-a-heading"
+        ),
+        pytest.param("CT for staging - liver metastases.", "definite", id="dash"),
+        pytest.param("CT for staging, liver metastases.", "definite", id="comma"),
+        pytest.param(
+            "Impression: CT for liver metastases, restaging for liver metastases.", "definite", id="impression"
+        ),
+        pytest.param("Impression: CT staging M1 for liver metastases in both lobes.", "definite", id="conclusion"),
+        pytest.param("CT staging M1 for liver metastases in both lobes.", "not-found", id="title"),
+        pytest.param("Material for liver metastases.", "indeterminate", id="no-examination-named"),
+        pytest.param("CT unchanged for two weeks, liver metastases.", "definite", id="a-span-of-time"),
+        pytest.param("CT unchanged for two weeks of liver metastases.", "definite", id="a-span-of-time-alone"),
+    ],
+)
+def test_what_a_title_asks_for(lexicon: Lexicon, text: str, state: str) -> None:
+    assert read_liver(text, lexicon).state == state
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        pytest.param("Liver metastases are not visible on ultrasound.", "indeterminate", id="ultrasound-alone"),
+        pytest.param("Liver metastases were not visible on CT.", "indeterminate", id="past"),
+        pytest.param("Liver metastases are not visible on CT.", "absent", id="present"),
+        pytest.param("US liver: metastases are not visible on ultrasound.", "absent", id="own-examination"),
+        pytest.param("MRI liver: two metastases, not visible on MRI.", "absent", id="own-examination-beside-details"),
+        pytest.param("MRI liver: two metastases, not visible on CT.", "definite", id="another-examination"),
+        pytest.param("CT of the liver. Two metastases, not visible on CT.", "absent", id="own-in-the-title"),
+        pytest.param("Review on CT of liver: two metastases, not visible on CT.", "definite", id="title-names-another"),
+        pytest.param("Liver metastases of the CT are not visible on MRI.", "absent", id="the-better-examination"),
+        pytest.param("Liver metastases of the MRI, not visible on CT.", "definite", id="the-lesser-examination"),
+        pytest.param(
+            "Liver metastases on CT. None of these is visible on MRI.", "absent", id="the-better-after-the-sentence"
+        ),
+        pytest.param("Known liver metastases, not visible on ultrasound.", "indeterminate", id="known"),
+        pytest.param("Liver metastases are not visible in the late phase.", "indeterminate", id="phase"),
+        pytest.param("Liver metastases not visible today.", "absent", id="today"),
+        pytest.param("Liver metastases are no longer visible on ultrasound.", "absent", id="no-longer"),
+        pytest.param("Two liver metastases were ruled out by CT.", "absent", id="a-verdict"),
+        pytest.param("No liver metastases except for a lung nodule.", "absent", id="except-elsewhere"),
+        pytest.param("No liver metastases except for a tiny focus.", "definite", id="except-a-lesion"),
+        pytest.param("No liver metastases except for a vague nodularity.", "definite", id="except-a-vague-lesion"),
+        pytest.param("No liver metastases except for an indeterminate focus.", "indeterminate", id="except-with-doubt"),
+        pytest.param("No liver metastases except as described.", "indeterminate", id="except-unclear"),
+        pytest.param("No liver metastases except for ascites.", "absent", id="except-harmless"),
+        pytest.param("No liver metastases; normal except for one area.", "absent", id="except-in-another-clause"),
+        pytest.param("Liver metastases have resolved, no lesion is unchanged.", "absent", id="none-stays"),
+        pytest.param("Liver metastases have resolved, one scar is unchanged.", "absent", id="a-scar-stays"),
+        pytest.param("Liver metastases have resolved, stable disease.", "absent", id="nothing-said-to-stay"),
+        pytest.param("Liver metastases have resolved, one cyst is stable.", "absent", id="a-cyst-stays"),
+        pytest.param("Apart from a cyst liver metastases have resolved.", "absent", id="exception-before"),
+        pytest.param("Liver metastases. Control until these are no longer visible.", "definite", id="until"),
+        pytest.param("No changes in the liver suspicious for metastases.", "absent", id="changes-that-suggest"),
+        pytest.param("No changes near the hilum, metastases absent in the liver.", "absent", id="changes-elsewhere"),
+        pytest.param("No difference between lobes of metastases in the liver.", "absent", id="change-of-what"),
+        pytest.param("CT did not show liver metastases and now none are visible.", "absent", id="and-now-none"),
+        pytest.param("No liver metastases now visible.", "absent", id="none-now"),
+        pytest.param("Liver metastases resolved. New lesion in segment 3.", "indeterminate", id="new-lesion"),
+        pytest.param("No metastases. Liver: lesion in segment 3.", "absent", id="old-lesion"),
+    ],
+)
+def test_what_a_denial_is_said_of(lexicon: Lexicon, text: str, state: str) -> None:
+    assert read_liver(text, lexicon).state == state

@@ -62,6 +62,11 @@ def test_never_definite(lexicon: Lexicon, text: str) -> None:
     assert read_liver(text, lexicon).state != "definite"
 
 
+@pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-absent.yaml"))
+def test_never_absent(lexicon: Lexicon, text: str) -> None:
+    assert read_liver(text, lexicon).state == "definite"
+
+
 @pytest.mark.parametrize("text", read_yaml(Path(__file__).parent / "never-resectable.yaml"))
 def test_never_resectable(lexicon: Lexicon, text: str) -> None:
     assert read_resectability(text, lexicon).state not in {"resectable", "borderline"}

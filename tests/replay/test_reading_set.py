@@ -117,8 +117,15 @@ def test_a_matrix_is_printed_with_its_rates() -> None:
         "            absent  definite",
         "  absent        12         1",
         "  definite       0         3",
-        "  wrongly definite: 1; definite recall: 100.0%; uninterpretable though telling: 0.0%",
+        "  wrongly definite: 1; definite read as absent: 0; definite recall: 100.0%;"
+        " uninterpretable though telling: 0.0%",
     ]
+
+
+def test_a_definite_text_read_as_absent_is_counted() -> None:
+    counts = {("definite", "absent"): 2, ("definite", "suspected"): 1, ("suspected", "absent"): 1}
+    assert Matrix("liver", counts).wrongly_denied == 2
+    assert Matrix("attempt", {("failed-visibility", "not-failed"): 1}).wrongly_denied == 0
 
 
 def test_rates_of_nothing() -> None:
