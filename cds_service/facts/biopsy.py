@@ -49,6 +49,7 @@ from cds_service.fhir.shapes import (
     extensions,
     read_concept,
     read_when,
+    type_and_id,
 )
 from cds_service.fhir.source import Resource
 
@@ -88,7 +89,6 @@ def biopsy_requested(case: Case) -> Fact:
     source="F7",
     states=("yes", "no", "unknown:not-searched", "unknown:stale"),
     searches=_DECLINED_SEARCHES,
-    reads=("observations", "reports", "documents"),
 )
 def biopsy_declined_or_contraindicated(case: Case) -> Fact:
     """A refusal of biopsy or a contraindication to it is documented and recent (decision 11).
@@ -104,7 +104,7 @@ def biopsy_declined_or_contraindicated(case: Case) -> Fact:
         and biopsy_of(resource, vocabulary).kinds
         and (when := performed_when(resource)) is not None
     ]
-    asked = [item.asked for item in _requests(case) if item.verdict == "yes" and item.asked is not None]
+    asked = tuple(_asked(case, vocabulary))
     once = (*_not_done(case, vocabulary), *_revoked(case, vocabulary), *_denied(case, vocabulary))
     items = (
         *(_superseded(_superseded(item, performed, "performed"), asked, "requested") for item in once),
@@ -291,6 +291,18 @@ def _standing(case: Case, vocabulary: Vocabulary) -> Iterator[Item]:
 def _forbids_biopsy(names: frozenset[str]) -> bool:
     """A contraindication said of a biopsy, or an uncorrectable coagulopathy; one without that word may be corrected."""
     return _UNCORRECTABLE in names or ("reason.contraindication" in names and not _BIOPSIES.isdisjoint(names))
+
+
+def _asked(case: Case, vocabulary: Vocabulary) -> Iterator[When]:
+    """When a biopsy was asked for by a request that stands, carried out since or not; the drafts of the call apart."""
+    drafts = {order.reference for order in case.orders.drafts}
+    for resource in with_mark(case, "ServiceRequest", BIOPSY_MARKS):
+        authored = read_when(resource.get("authoredOn"))
+        if authored is None or authored.is_future(case.now) or type_and_id(resource) in drafts:
+            continue
+        stands = as_text(resource.get("status")) == "active" and not says_not_to(resource)
+        if stands and biopsy_of(resource, vocabulary).kinds:
+            yield authored
 
 
 def _superseded(item: Item, performed: Iterable[When], what: str) -> Item:

@@ -18,7 +18,7 @@ from cds_service.facts.vocabulary import concepts_of, label_of, says_not_to, voc
 from cds_service.fhir.shapes import When, as_object, as_text, read_number, read_when, type_and_id
 from cds_service.fhir.source import Resource
 
-_SEARCHES = ("observations", "conditions", "medicationRequests")
+_SEARCHES = ("observations", "conditions", "medicationRequests", "medicationStatements")
 _ANTICOAGULANT = "drug.anticoagulant"
 _LABORATORY = ("lab.inr", "lab.platelets")
 _VALUED = frozenset({"final", "amended", "corrected", "appended", "preliminary"})
@@ -29,7 +29,6 @@ _VALUED = frozenset({"final", "amended", "corrected", "appended", "preliminary"}
     source="F7",
     states=("yes", "no", "unknown:not-searched"),
     searches=_SEARCHES,
-    reads=("medicationStatements",),
 )
 def bleeding_risk(case: Case) -> Fact:
     """INR, platelets, anticoagulant use or a coagulopathy is on record; of each analyte the latest value is shown."""

@@ -30,6 +30,7 @@ _SPREAD = (
     "cond.peritoneal_metastasis",
 )
 _MASSES = (_MASS, "cond.liver_lesion_indeterminate")
+_PATHOLOGY_SEARCHES = ("conditions", "reports", "documents", "observations", "specimens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,7 @@ _NEAR_SITES = frozenset({"liver", "node", "peritoneum", "biliary", ""})
     "excluded_histology",
     source="F2",
     states=("yes", "no", "unknown:not-searched", "unknown:uninterpretable"),
-    searches=("conditions", "reports", "documents", "observations"),
-    reads=("specimens",),
+    searches=_PATHOLOGY_SEARCHES,
     asks=("pancreatic_cancer",),
 )
 def excluded_histology(case: Case) -> Fact:
@@ -177,7 +177,7 @@ def excluded_histology(case: Case) -> Fact:
     deciding = [item for item in firm if _day(item.date) == latest]
     diagnoses = [item for item in problems_of(case) if _names_histology(item)]
     unread = [item for item in relevant if item.state in {"unreadable", "uninterpretable", "future"}]
-    missing = unfinished(case, ("conditions", "reports", "documents", "observations"), pathology_suffices=True)
+    missing = unfinished(case, _PATHOLOGY_SEARCHES, pathology_suffices=True)
     lines = (
         *(_histology_line(item, why, item in deciding) for item, why in findings),
         *(item.line(not firm and not _why_not(item), _why_not(item)) for item in diagnoses),
@@ -284,8 +284,7 @@ def _why_not(problem: Problem) -> str:
     "other_primary_history",
     source="F14",
     states=("yes:likely-source", "yes:other-site", "no", "unknown:not-searched"),
-    searches=("conditions", "reports"),
-    reads=("observations", "documents", "specimens"),
+    searches=_PATHOLOGY_SEARCHES,
 )
 def other_primary_history(case: Case) -> Fact:
     """A cancer of another organ, now or ever, from the Conditions and from final pathology.
@@ -316,7 +315,7 @@ def other_primary_history(case: Case) -> Fact:
             found = words.named((finding.title, finding.quote)) if finding.state == "confirmed" else ()
             likely = likely or is_likely_source(name, found)
     lines += unknown_codes(case)
-    missing = unfinished(case, ("conditions", "reports"), pathology_suffices=True)
+    missing = unfinished(case, _PATHOLOGY_SEARCHES, pathology_suffices=True)
     evidence = (*lines, *evidence_of(missing))
     if cancers:
         last = max(dates, key=lambda when: when.last, default=None)

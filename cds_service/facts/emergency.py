@@ -11,8 +11,8 @@ from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact
 from cds_service.facts.problems import is_withdrawn, problems_of, recorded_by_name
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
-from cds_service.facts.vocabulary import concepts_of, label_of, notes_of, vocabulary_of
-from cds_service.fhir.shapes import Concept, as_list, as_object, as_text, read_when, reference_text, type_and_id
+from cds_service.facts.vocabulary import concepts_of, label_of, vocabulary_of
+from cds_service.fhir.shapes import as_list, as_object, as_text, read_when, reference_text, type_and_id
 from cds_service.fhir.source import Resource
 
 if TYPE_CHECKING:
@@ -108,9 +108,8 @@ def _absence(case: Case, absent: bool) -> tuple[Evidence, ...]:
 
 
 def _of_order(order: Order, unplanned: bool, case: Case) -> _Item:
-    """An order of ours: urgent in itself, or for an emergency."""
-    notes = tuple(Concept((), text) for text in notes_of(order.resource))
-    named = _emergencies(order.resource, unplanned, case, notes)
+    """An order of ours: urgent in itself, or for an emergency. Notes tell of risks as well: only its reason is read."""
+    named = _emergencies(order.resource, unplanned, case)
     is_stat = as_text(order.resource.get("priority")).lower() == "stat"
     level: _Level = "named" if named else "yes" if is_stat else ""
     why = f"ordered for {', '.join(named)}" if named else "its priority is stat" if is_stat else "names no emergency"
@@ -184,12 +183,11 @@ def _is_elective(encounter: Resource, case: Case) -> bool:
     return "encounter.elective" in vocabulary_of(case).worded(concepts_of(encounter, "priority"))
 
 
-def _emergencies(resource: Resource, unplanned: bool, case: Case, notes: tuple[Concept, ...] = ()) -> tuple[str, ...]:
-    """The emergencies that the reason of an order or an encounter, or the notes of an order, name."""
+def _emergencies(resource: Resource, unplanned: bool, case: Case) -> tuple[str, ...]:
+    """The emergencies that the reason of an order or an encounter names (decision 14)."""
     words = vocabulary_of(case)
     stated = [item for item in as_list(resource.get("reasonReference")) if not _is_refuted(item, resource, case)]
-    reasons = (*concepts_of(resource, "reasonCode"), *words.follow(stated, resource, "code"))
-    names = words.both((*reasons, *notes))
+    names = words.both((*concepts_of(resource, "reasonCode"), *words.follow(stated, resource, "code")))
     known = {**_NAMED, **_BILIARY} if unplanned else _NAMED
     return tuple(sorted({known[name] for name in names if name in known}))
 

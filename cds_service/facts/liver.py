@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cds_service.facts.reports import Modality
     from cds_service.facts.spread import Origin
 
-_SEARCHES = ("conditions", "reports", "observations")
+_SEARCHES = ("conditions", "reports", "observations", "specimens")
 _RANKS = {"mri": 4, "ct": 3, "pet": 2, "us": 1}
 _ADEQUATE = frozenset({"ct", "mri"})
 _IMAGED = frozenset({"definite", "suspected"})
@@ -67,7 +67,7 @@ _DESPITE_GAPS = frozenset(list(_ANSWERS)[:7])
     ),
     searches=_SEARCHES,
     traits=("modality-ct", "modality-mri", "modality-us", "multiple", "origin-unclear"),
-    reads=("documents", "specimens"),
+    reads=("documents",),
     asks=("other_primary_history", "pancreatic_cancer"),
 )
 def liver_metastases(case: Case) -> Fact:
@@ -117,6 +117,11 @@ def _origin_trait(value: Value, origins: frozenset[Origin], case: Case) -> froze
     unclear = value == "yes" and "pancreas" not in origins
     other = unclear and case.fact("other_primary_history").state == "yes:likely-source"
     return frozenset({"origin-unclear"} if other else ())
+
+
+def is_from_pancreas(case: Case) -> bool:
+    """Whether anything states that the metastases are of the pancreas; then it does not matter what else is known."""
+    return "pancreas" in _collect(case)[1]
 
 
 def weighed_items(case: Case) -> tuple[LiverItem, ...]:

@@ -27,7 +27,7 @@ from cds_service.fhir.shapes import Concept, When
 from cds_service.fhir.source import Resource
 
 _MARK = "img.mri_abdomen_liver"
-_FINDING_SEARCHES = ("reports",)
+_FINDING_SEARCHES = ("reports", "observations")
 
 _FINDINGS: dict[str, tuple[Value, str]] = {
     "definite": ("yes", "definite"),

@@ -6,13 +6,13 @@ from datetime import UTC
 
 from cds_service.facts.case import Case
 from cds_service.facts.fact import NOT_SEARCHED, Evidence, Fact, Value
-from cds_service.facts.liver import definite_imaging
+from cds_service.facts.liver import definite_imaging, is_from_pancreas
 from cds_service.facts.liver_imaging import LiverItem, liver_items
 from cds_service.facts.registry import fact
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
 from cds_service.fhir.shapes import When, read_when
 
-_SEARCHES = ("reports",)
+_SEARCHES = ("reports", "observations")
 _PROVEN = frozenset({"yes:pathology", "yes:imaging-definite"})
 _WHOLE_LIVER = frozenset({"ct", "mri", "pet"})
 _UNREAD = frozenset({"", "unclear"})
@@ -28,40 +28,44 @@ _ENOUGH = 2
 )
 def definite_beyond_ct(case: Case) -> Fact:
     """Imaging shows definite liver metastases on MRI, or on two modalities, and nothing has overturned it since."""
+    liver = case.fact("liver_metastases")
     missing = unfinished(case, _SEARCHES)
-    shown = definite_imaging(case) if case.fact("liver_metastases").state in _PROVEN else ()
+    gaps = tuple(dict.fromkeys((*gaps_of(missing), *liver.gaps)))
+    shown = definite_imaging(case) if liver.state in _PROVEN else ()
     modalities = {item.modality for item in shown if item.modality}
     if "mri" in modalities or len(modalities) >= _ENOUGH:
         lines = tuple(_line(item, bool(item.modality), "definite, and not overturned since") for item in shown)
         last = max(line.date for line in lines if line.counted)
-        return Fact("definite_beyond_ct", "yes", "", lines + evidence_of(missing), as_of=last, gaps=gaps_of(missing))
+        return Fact("definite_beyond_ct", "yes", "", lines + evidence_of(missing), as_of=last, gaps=gaps)
     lines = tuple(_line(item, False, "definite on one modality, not MRI") for item in shown)
-    if missing:
-        return Fact("definite_beyond_ct", "unknown", NOT_SEARCHED, lines + evidence_of(missing), gaps=gaps_of(missing))
+    if gaps:
+        return Fact("definite_beyond_ct", "unknown", NOT_SEARCHED, lines + evidence_of(missing), gaps=gaps)
     return Fact("definite_beyond_ct", "no", evidence=lines)
 
 
 @fact(
     "liver_pathology_recent",
     source="C3",
-    states=("yes", "no"),
+    states=("yes", "no", "unknown:not-searched"),
     searches=(),
     asks=("liver_metastases",),
 )
 def liver_pathology_recent(case: Case) -> Fact:
     """The pathology that proves the liver metastases is within its window. Undated, or not surely within it: no."""
     liver = case.fact("liver_metastases")
-    if liver.state != "yes:pathology":
-        return Fact("liver_pathology_recent", "no")
-    is_recent = _is_within(read_when(liver.as_of), case.settings.liver_pathology_window, case)
-    lines = tuple(line._replace(counted=is_recent) for line in liver.evidence if line.counted)
-    return Fact("liver_pathology_recent", "yes" if is_recent else "no", evidence=lines, as_of=liver.as_of)
+    is_proven = liver.state == "yes:pathology"
+    is_recent = is_proven and _is_within(read_when(liver.as_of), case.settings.liver_pathology_window, case)
+    lines = tuple(line._replace(counted=is_recent) for line in liver.evidence if is_proven and line.counted)
+    as_of = liver.as_of if is_proven else ""
+    if liver.gaps and not is_recent:
+        return Fact("liver_pathology_recent", "unknown", NOT_SEARCHED, lines, as_of=as_of, gaps=liver.gaps)
+    return Fact("liver_pathology_recent", "yes" if is_recent else "no", "", lines, as_of=as_of, gaps=liver.gaps)
 
 
 @fact(
     "liver_origin_unclear",
     source="F3",
-    states=("yes", "no"),
+    states=("yes", "no", "unknown:not-searched"),
     searches=(),
     asks=("liver_metastases", "other_primary_history"),
 )
@@ -70,12 +74,14 @@ def liver_origin_unclear(case: Case) -> Fact:
 
     It only lowers a card. ``label`` and ``as_of`` are those of the other cancer (F14).
     """
-    liver = case.fact("liver_metastases")
-    if "origin-unclear" not in liver.traits:
-        return Fact("liver_origin_unclear", "no")
-    other = case.fact("other_primary_history")
-    lines = tuple(line for line in (*liver.evidence, *other.evidence) if line.counted)
-    return Fact("liver_origin_unclear", "yes", "", lines, as_of=other.as_of, label=other.label, gaps=liver.gaps)
+    liver, other = case.fact("liver_metastases"), case.fact("other_primary_history")
+    gaps = tuple(dict.fromkeys((*liver.gaps, *other.gaps)))
+    if "origin-unclear" in liver.traits:
+        lines = tuple(line for line in (*liver.evidence, *other.evidence) if line.counted)
+        return Fact("liver_origin_unclear", "yes", "", lines, as_of=other.as_of, label=other.label, gaps=gaps)
+    if gaps and not is_from_pancreas(case):
+        return Fact("liver_origin_unclear", "unknown", NOT_SEARCHED, gaps=gaps)
+    return Fact("liver_origin_unclear", "no")
 
 
 @fact(
@@ -83,7 +89,6 @@ def liver_origin_unclear(case: Case) -> Fact:
     source="C3",
     states=("yes", "no", "unknown:not-searched"),
     searches=_SEARCHES,
-    reads=("observations",),
 )
 def liver_imaging_recent(case: Case) -> Fact:
     """The latest CT, MRI or PET whose report tells of the liver is within the restaging window."""

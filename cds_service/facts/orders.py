@@ -108,7 +108,6 @@ _REQUESTS = frozenset(
 )
 NOT_LIVE = frozenset({"cancelled", "canceled", "revoked", "stopped", "completed", "entered-in-error"})
 """Statuses of an order that nobody will act on."""
-"""Statuses of an order that nobody will act on."""
 
 
 def read_orders(call: HookCall, terms: Terminology, lexicon: Lexicon) -> Orders:

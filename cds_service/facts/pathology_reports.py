@@ -316,7 +316,7 @@ def _placed(found: PathologyFinding, said_site: str, words: Vocabulary) -> Patho
 
 def _sites_in(concepts: Iterable[Concept], words: Vocabulary) -> frozenset[str]:
     """The sites that the concepts state, each by its code, else in its words."""
-    known = [words.coded((concept,)) & _SITES.keys() or words.worded((concept,)) for concept in concepts]
+    known = [words.coded((concept,)).intersection(_SITES) or words.worded((concept,)) for concept in concepts]
     return frozenset(site for name, site in _SITES.items() if any(name in names for names in known))
 
 

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 class FactSpec:
     """One registered fact. ``searches`` are keys of ``cards/prefetch.yaml``; ``traits`` what it may carry.
 
-    ``reads`` are further keys whose resources it looks at, without which its absences stand all the same. ``asks`` are
-    the facts that it asks. Together they say what has to be fetched for it (``searches_of``).
+    ``searches`` must all be complete before the fact says that something is not so. ``reads`` are further keys whose
+    resources it looks at, and which no absence can rest on: they only take a finding away (a request was carried out
+    since, a document replaces a report in progress), or the fact says itself that it does not know without them.
+    ``asks`` are the facts that it asks. Together they say what has to be fetched for it (``searches_of``).
+    `tests/properties/test_missing_data.py` believes none of it.
     """
 
     name: str

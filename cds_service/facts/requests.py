@@ -44,12 +44,11 @@ Known = Literal["coded", "name-only", ""]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item considered: whether it holds, held too long ago, or does not; its line; of a request, when written."""
+    """One item considered: whether it holds, held too long ago, or does not; its line."""
 
     verdict: Literal["yes", "stale", "no"]
     when: When | None
     line: Evidence
-    asked: When | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,7 @@ def requests_of(case: Case, sought: Sought) -> Iterator[Item]:
         if not refusal and (type_and_id(resource) in _fulfilled(case) or sought.is_overtaken(resource, when)):
             refusal = "already carried out"
         label, why = label_of(concepts_of(resource, "code")), _named("requested", known)
-        item = item_of(resource, when, label, refusal, why, case, sought.window)
-        yield Item(item.verdict, item.when, item.line, authored)
+        yield item_of(resource, when, label, refusal, why, case, sought.window)
 
 
 def bookings_of(case: Case, sought: Sought) -> Iterator[Item]:

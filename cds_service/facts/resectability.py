@@ -9,18 +9,27 @@ from cds_service.facts.case import Case
 from cds_service.facts.fact import CONFLICT, NOT_FOUND, NOT_SEARCHED, STALE, Evidence, Fact
 from cds_service.facts.liver_imaging import imaging_reports
 from cds_service.facts.marks import with_mark
-from cds_service.facts.problems import problems_of
+from cds_service.facts.problems import Problem, problems_of
 from cds_service.facts.registry import fact
 from cds_service.facts.reports import report_date, report_modality, report_status, report_text
 from cds_service.facts.searches import evidence_of, gaps_of, unfinished
+from cds_service.facts.spread import named_elsewhere, origin_of
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, notes_of, vocabulary_of
-from cds_service.fhir.shapes import When, as_list, as_object, as_text, read_when, type_and_id
+from cds_service.fhir.shapes import When, as_list, as_object, as_text, read_when, reference_texts, type_and_id
 from cds_service.fhir.source import Resource
 from cds_service.reading import read_resectability
 
 _SEARCHES = ("observations", "conditions", "carePlans", "reports")
 _STATES = ("resectable", "borderline", "locally_advanced", "metastatic")
 _WITHDRAWN = frozenset({"revoked", "entered-in-error"})
+_OF_CANCER = frozenset({"mcode.codes", "mcode.tnm_distant", "title.cancer_stage"})
+_METASTASIS = "mcode.distant_metastasis_present"
+_SPREAD = frozenset(
+    {
+        *("cond.liver_metastasis", "cond.other_metastasis", "cond.peritoneal_metastasis"),
+        *("cond.metastasis_any_site", "cond.metastasis_from_pancreas"),
+    }
+)
 _OBSERVED, _STAGED, _PLANNED, _IMAGED = 4, 3, 2, 1
 """Which source weighs more: a coded observation, a recorded stage, the plan of a meeting, the words of a CT or MRI."""
 
@@ -52,12 +61,11 @@ def resectability(case: Case) -> Fact:
     """
     liver = case.fact("liver_metastases")
     missing = unfinished(case, _SEARCHES)
+    gaps = tuple(dict.fromkeys((*gaps_of(missing), *liver.gaps)))
     statements = tuple(_aged(item, case) for item in _statements(case))
     if liver.state == "yes:pathology":
         lines = (*(line for line in liver.evidence if line.counted), *(item.line for item in statements))
-        return Fact(
-            "resectability", "yes", "metastatic", lines + evidence_of(missing), as_of=liver.as_of, gaps=gaps_of(missing)
-        )
+        return Fact("resectability", "yes", "metastatic", lines + evidence_of(missing), as_of=liver.as_of, gaps=gaps)
     fresh = [item for item in statements if item.rank > 0]
     best = max(((item.rank, _day(item)) for item in fresh), default=None)
     deciding = [item for item in fresh if (item.rank, _day(item)) == best]
@@ -70,10 +78,10 @@ def resectability(case: Case) -> Fact:
             deciding[0].state.replace("_", "-") if len(states) == 1 else CONFLICT,
             lines,
             as_of=deciding[0].line.date,
-            gaps=gaps_of(missing),
+            gaps=gaps,
         )
-    if missing:
-        return Fact("resectability", "unknown", NOT_SEARCHED, lines, gaps=gaps_of(missing))
+    if gaps:
+        return Fact("resectability", "unknown", NOT_SEARCHED, lines, gaps=gaps)
     old = [item.line.date for item in statements if item.rank < 0]
     return Fact("resectability", "unknown", STALE if old else NOT_FOUND, lines, as_of=max(old, default=""))
 
@@ -121,14 +129,37 @@ def _line(resource: Resource, text: str, when: When | None, why: str = "") -> Ev
 
 
 def _observations(case: Case, words: Vocabulary) -> Iterator[_Statement]:
-    for item in with_mark(case, "Observation", ("resectability.", "mcode.distant_metastasis_present")):
+    for item in with_mark(case, "Observation", ("resectability.", _METASTASIS)):
         values = concepts_of(item, "valueCodeableConcept", "valueString")
         names = words.worded(values)
-        if "mcode.distant_metastasis_present" in words.coded(values):
+        if _METASTASIS in words.coded(values):
             names |= {"resectability.metastatic"}
         when = report_date(item, case)
-        why = "" if report_status(item) == "final" else "not final or withdrawn"
+        why = _not_of_this_cancer(item, words, case) if report_status(item) == "final" else "not final or withdrawn"
         yield from _statement(_OBSERVED, names, when, _line(item, label_of(values), when, why), case)
+
+
+def _not_of_this_cancer(item: Resource, words: Vocabulary, case: Case) -> str:
+    """Why an Observation is no stage or resectability of this cancer, "" if it is: other diseases have stages too."""
+    if words.both(concepts_of(item, "code")).isdisjoint(_OF_CANCER) and _METASTASIS not in words.coded(
+        concepts_of(item, "code", "valueCodeableConcept")
+    ):
+        return "not known to be a stage or the resectability of a cancer"
+    for reference in reference_texts(item.get("focus")):
+        target = case.record.resolve(reference, item)
+        problem = next((problem for problem in problems_of(case) if problem.resource is target), None)
+        if problem is not None and not _is_of_this_cancer(problem, case):
+            return "about another condition"
+    told = words.both(words.follow(item.get("focus"), item, "code"))
+    return "about another condition" if named_elsewhere(told) else ""
+
+
+def _is_of_this_cancer(problem: Problem, case: Case) -> bool:
+    """Whether a Condition is the cancer of the pancreas, or a metastasis that is not said to be another cancer's."""
+    known = problem.coded | problem.named
+    if "cond.pancreas_primary" in known:
+        return True
+    return not known.isdisjoint(_SPREAD) and origin_of(problem, case) != "elsewhere"
 
 
 def _stages(case: Case, words: Vocabulary) -> Iterator[_Statement]:

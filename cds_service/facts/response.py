@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SEARCHES = (
     *("medicationAdministrations", "medicationStatements", "medicationRequests", "procedures"),
-    *("reports", "carePlans", "conditions", "observations", "documents"),
+    *("reports", "carePlans", "conditions", "observations", "documents", "specimens"),
 )
 _PROVEN = frozenset({"pathology", "definite"})
 _DISEASE = frozenset({"definite", "suspected", "indeterminate", "unclear"})
@@ -62,7 +62,6 @@ class _Proof:
     source="F19",
     states=("yes", "unknown:not-found", "unknown:not-searched", "unknown:indeterminate"),
     searches=_SEARCHES,
-    reads=("specimens",),
     asks=("pancreatic_cancer", "prior_systemic_therapy"),
 )
 def conversion_response(case: Case) -> Fact:

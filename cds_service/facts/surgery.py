@@ -136,7 +136,7 @@ def _intents(names: frozenset[str]) -> frozenset[str]:
 
 
 def _operations(names: frozenset[str]) -> frozenset[str]:
-    return names & _KINDS.keys()
+    return names.intersection(_KINDS)
 
 
 def _is_other(coded: frozenset[str]) -> bool:

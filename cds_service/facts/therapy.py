@@ -17,9 +17,11 @@ from cds_service.facts.timeline import first_pancreatic_evidence
 from cds_service.facts.vocabulary import Vocabulary, concepts_of, label_of, says_not_to, vocabulary_of
 from cds_service.fhir.shapes import When, as_text, read_when, type_and_id
 from cds_service.fhir.source import Resource
+from cds_service.record import Search
 
 _SEARCHES = ("medicationRequests", "medicationAdministrations", "medicationStatements", "procedures")
-_WHOSE_CANCER = ("conditions", "reports")
+_WHOSE_CANCER = ("conditions", "reports", "observations", "specimens")
+"""What dates the first evidence of this cancer, by which a drug that names no cancer is judged."""
 
 _Verdict = Literal["given", "unsure", "not"]
 
@@ -61,7 +63,7 @@ class Treatment:
     source="F9",
     states=("yes", "no", "unknown:not-searched", "unknown:indeterminate"),
     searches=_SEARCHES,
-    reads=("conditions", "reports"),
+    reads=_WHOSE_CANCER,
     asks=("other_primary_history", "pancreatic_cancer"),
 )
 def prior_systemic_therapy(case: Case) -> Fact:
@@ -74,7 +76,7 @@ def prior_systemic_therapy(case: Case) -> Fact:
     given = [(line, named) for verdict, line, named in judged if verdict == "given"]
     missing = unfinished(case, _SEARCHES)
     if given:
-        doubts = () if any(named for _, named in given) else unfinished(case, _WHOSE_CANCER, pathology_suffices=True)
+        doubts = () if any(named for _, named in given) else _undated_since(case)
         return Fact(
             "prior_systemic_therapy",
             "yes",
@@ -83,8 +85,10 @@ def prior_systemic_therapy(case: Case) -> Fact:
             gaps=gaps_of((*missing, *doubts)),
         )
     evidence = lines + evidence_of(missing)
-    if any(verdict == "unsure" for verdict, _, _ in judged):
-        return Fact("prior_systemic_therapy", "unknown", INDETERMINATE, evidence, gaps=gaps_of(missing))
+    unsure = [named for verdict, _, named in judged if verdict == "unsure"]
+    if unsure:
+        doubts = () if all(unsure) else _undated_since(case)
+        return Fact("prior_systemic_therapy", "unknown", INDETERMINATE, evidence, gaps=gaps_of((*missing, *doubts)))
     if missing:
         return Fact("prior_systemic_therapy", "unknown", NOT_SEARCHED, evidence, gaps=gaps_of(missing))
     return Fact("prior_systemic_therapy", "no", evidence=evidence)
@@ -207,8 +211,15 @@ def _reasonless(when: When | None, case: Case) -> tuple[_Verdict, str]:
     if when.last.date() >= diagnosed.first.date() > when.first.date():
         return "unsure", "its date does not tell whether it followed the diagnosis"
     if when.last < diagnosed.first:
-        return "not", "given before the first evidence of this cancer"
+        # What could not be read may show this cancer earlier.
+        before = "given before the first evidence of this cancer"
+        return ("unsure", f"{before} that could be read") if _undated_since(case) else ("not", before)
     return "given", "given after the first evidence of this cancer"
+
+
+def _undated_since(case: Case) -> tuple[Search, ...]:
+    """The unfinished searches that may hold an earlier evidence of this cancer."""
+    return unfinished(case, _WHOSE_CANCER)
 
 
 def _when(resource: Resource) -> When | None:

@@ -22,7 +22,7 @@ from cds_service.facts.timeline import first_pancreatic_evidence
 from cds_service.fhir.shapes import When
 
 TISSUE_SEARCHES = ("conditions", "reports", "documents", "observations", "procedures", "specimens", "carePlans")
-_PENDING_SEARCHES = ("reports", "procedures", "specimens")
+_PENDING_SEARCHES = ("conditions", "reports", "documents", "observations", "procedures", "specimens")
 
 PENDING = "pending"
 NON_DIAGNOSTIC = "non-diagnostic"
@@ -128,7 +128,6 @@ def tissue_confirmation(case: Case) -> Fact:
     source="F5",
     states=("yes", "no", "unknown:not-searched", "unknown:uninterpretable"),
     searches=_PENDING_SEARCHES,
-    reads=("observations", "documents"),
     asks=("pancreatic_cancer",),
 )
 def pathology_pending(case: Case) -> Fact:

@@ -30,6 +30,7 @@ from cds_service.fhir.shapes import When, as_list, as_object
 from cds_service.fhir.source import Resource
 
 _PARTS: Mapping[str, str] = MappingProxyType({"part.pancreas_left": "left", "part.pancreas_head": "head"})
+_SIZE_SEARCHES = ("observations", "conditions", "reports", "specimens")
 _SIZE = "size.tumour"
 _DIMENSION = "size.dimension"
 _SPELT = ("{}meter", "{}meters", "{}metre", "{}metres", "{}meter(s)", "{}metre(s)")
@@ -105,8 +106,8 @@ def _line(place: _Place, counts: bool) -> Finding:
     "tumour_large",
     source="F16",
     states=("yes", "no", "unknown:not-found", "unknown:not-searched", "unknown:uninterpretable"),
-    searches=("observations",),
-    reads=("reports", "documents"),
+    searches=_SIZE_SEARCHES,
+    reads=("documents",),
     asks=("other_primary_history", "pancreatic_cancer"),
 )
 def tumour_large(case: Case) -> Fact:
@@ -114,7 +115,7 @@ def tumour_large(case: Case) -> Fact:
 
     No code for a size is verified: such an Observation is known by its name. Sizes in texts are not used.
     """
-    return exceeds("tumour_large", tuple(_sizes(case)), "large", "small", unfinished(case, ("observations",)))
+    return exceeds("tumour_large", tuple(_sizes(case)), "large", "small", unfinished(case, _SIZE_SEARCHES))
 
 
 def _sizes(case: Case) -> Iterator[Finding]:

@@ -7,10 +7,14 @@ punctuation mark gets a backslash, control, line and bidirectional characters be
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 
 _ESCAPED = str.maketrans({**{char: f"\\{char}" for char in string.punctuation}, "<": "&lt;", ">": "&gt;", "&": "&amp;"})
+_ENDS = re.compile(r"\\([.:])(?= |$)")
+_HARMLESS = frozenset(",;'()%-/")
+_ESCAPED_IN_CLAUSE = {at: shown for at, shown in _ESCAPED.items() if chr(at) not in _HARMLESS}
 _PLAIN = frozenset(string.ascii_letters + string.digits + "-.")
 _LONGEST_ID = 256
 _IN_LABEL = frozenset(" .,/()+%-")
@@ -28,6 +32,15 @@ def fold(text: str, limit: int) -> str:
 def escape_markdown(text: str, limit: int = 120) -> str:
     """Record text as Markdown that shows it literally: no markup, no HTML, no link can form."""
     return fold(text, limit).translate(_ESCAPED)
+
+
+def escape_clause(text: str, limit: int = 300) -> str:
+    """A clause in our own words, which may hold record text all the same, as Markdown that shows it literally.
+
+    As safe as ``escape_markdown``, and readable as it stands: marks that mean nothing within a line are kept, full
+    stops and colons only at the end of a word, so that no address becomes a link.
+    """
+    return _ENDS.sub(r"\1", fold(text, limit).translate(_ESCAPED_IN_CLAUSE))
 
 
 def plain_label(text: str, limit: int = 60) -> str:

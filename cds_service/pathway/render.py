@@ -14,7 +14,7 @@ from cds_service.hooks.call import HookCall
 from cds_service.pathway.card import Card, Rule
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import Decision, Outcome
-from cds_service.pathway.escape import escape_markdown, show_date, show_reference
+from cds_service.pathway.escape import escape_clause, escape_markdown, show_date, show_reference
 from cds_service.pathway.identity import Signer
 from cds_service.pathway.suggestions import build_suggestions, removes_too_many
 from cds_service.pathway.vendors import GENERIC, VendorProfile
@@ -147,23 +147,25 @@ def _evidence_line(item: Evidence) -> str:
     if item.quote:
         line += f' "{escape_markdown(item.quote)}"'
     if item.why:
-        line += f" ({item.why})" if item.counted else f" (did not count: {item.why})"
+        why = escape_clause(item.why)
+        line += f" ({why})" if item.counted else f" (did not count: {why})"
     return line
 
 
 def _gaps_block(card: Card, outcome: Outcome, decision: Decision, content: Content) -> str:
     """What could not be read, what the selection was like, which exclusions stay open, what is not offered."""
-    lines = [f"- {gap}" for gap in dict.fromkeys(gap for fact in decision.facts.values() for gap in fact.gaps)]
+    gaps = tuple(dict.fromkeys(gap for fact in decision.facts.values() for gap in fact.gaps))
+    lines = [f"- {escape_clause(gap)}" for gap in gaps]
     lines += [
-        f"- search {search.key}: {', '.join(search.problems)}"
+        f"- search {search.key}: {escape_clause(', '.join(search.problems))}"
         for search in decision.searches.values()
-        if not search.is_complete and not any(line.startswith(f"- {search.key}:") for line in lines)
+        if not search.is_complete and not any(gap.startswith(f"{search.key}:") for gap in gaps)
     ]
     lines += [
         f"- {content.pathway.headings[name].lower()} {content.pathway.wording.not_ruled_out}"
         for name in outcome.not_ruled_out
     ]
-    lines += [f"- {note}" for note in decision.orders.notes]
+    lines += [f"- {escape_clause(note)}" for note in decision.orders.notes]
     if removes_too_many(card, outcome, decision):
         lines.append(f"- {content.pathway.wording.too_many_to_remove}")
     return "\n".join((f"**{content.pathway.wording.gaps}**", "", *lines)) if lines else ""

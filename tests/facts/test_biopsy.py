@@ -346,6 +346,39 @@ def test_tissue_taken_after_a_request_fulfils_it(asked: Json, later: Json, state
     assert (line(fact, "ServiceRequest/s1").why == "already carried out") is (state == "no")
 
 
+def test_the_latest_tissue_taken_fulfils_a_request_in_whatever_order_it_stands() -> None:
+    new, old = procedure(date=days_ago(3)), procedure(date=days_ago(40)) | {"id": "pr2"}
+    for done in ((new, old), (old, new)):
+        assert requested(request(), *done).state == "no"
+
+
+@pytest.mark.parametrize(
+    ("again", "state"),
+    [
+        pytest.param(request(date=days_ago(5)), "no", id="asked-again"),
+        pytest.param(request(date=days_ago(20)), "yes", id="asked-before"),
+        pytest.param(request(date=""), "yes", id="undated"),
+        pytest.param(request(date=days_ago(-2)), "yes", id="ahead"),
+        pytest.param(request(date=days_ago(5), status="revoked"), "yes", id="revoked"),
+        pytest.param(request(date=days_ago(5), doNotPerform=True), "yes", id="not-to-do"),
+        pytest.param(request(KIDNEY_BIOPSY, date=days_ago(5)), "yes", id="another-organ"),
+    ],
+)
+def test_a_refusal_is_over_once_biopsy_is_asked_for_again(again: Json, state: str) -> None:
+    """Also where the tissue has been taken since: no report that is not here may bring the refusal back, or end it."""
+    refused = procedure(status="not-done", statusReason=REFUSED, date=days_ago(10))
+    reported = pathology(BENIGN, date=days_ago(3))
+    assert declined(refused, again).state == state
+    assert declined(refused, again, reported).state == state
+
+
+def test_the_drafts_of_the_call_end_no_refusal() -> None:
+    refused = procedure(status="not-done", statusReason=REFUSED, date=days_ago(10))
+    asked = request(date=days_ago(5))
+    case = make_case(refused, asked, drafts=(asked,))
+    assert case.fact("biopsy_declined_or_contraindicated").state == "yes"
+
+
 def test_a_molecular_report_fulfils_no_request() -> None:
     specimen: Json = {"resourceType": "Specimen", "id": "sp1", "type": named("Liver tissue")}
     sequenced = pathology("Next generation sequencing: KRAS G12D.", date=days_ago(3), specimen=SAMPLE)

@@ -12,7 +12,7 @@ from tests.facts.cases import BROKEN, ICD, LOINC, Json, coded, condition, days_a
 
 INR = coded(LOINC, "6301-6", "INR")
 PLATELETS = coded(LOINC, "777-3", "Platelets")
-SEARCHES = ("observations", "conditions", "medicationRequests")
+SEARCHES = ("observations", "conditions", "medicationRequests", "medicationStatements")
 
 
 def value(

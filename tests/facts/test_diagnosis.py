@@ -309,7 +309,7 @@ def test_the_histology_is_named_and_dated() -> None:
     assert (recorded.label, recorded.as_of, recorded.quality) == ("Pancreatic neuroendocrine tumour", "", "name-only")
 
 
-@pytest.mark.parametrize("key", ["conditions", "reports", "documents", "observations"])
+@pytest.mark.parametrize("key", ["conditions", "reports", "documents", "observations", "specimens"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
 def test_excluded_histology_with_a_search_unfinished(key: str, how: Completeness) -> None:
     searches = {key: how}
@@ -421,7 +421,7 @@ def test_one_cancer_recorded_twice_is_one_with_its_first_year() -> None:
     assert (fact.label, fact.as_of) == ("breast 2012, melanoma 2001", "2018")
 
 
-@pytest.mark.parametrize("key", ["conditions", "reports"])
+@pytest.mark.parametrize("key", ["conditions", "reports", "documents", "observations", "specimens"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
 def test_other_primary_history_with_a_search_unfinished(key: str, how: Completeness) -> None:
     searches = {key: how}

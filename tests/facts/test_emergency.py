@@ -332,9 +332,32 @@ def test_an_unfinished_search_of_conditions(resources: list[Json], state: str, h
         ("Obstructive jaundice", "no"),
     ],
 )
-def test_the_note_of_an_order_may_name_the_emergency(words: str, state: str) -> None:
-    order = biopsy(note=[{"text": words}])
-    assert make_case(encounter(), drafts=[order]).fact("emergency_context").state == state
+def test_the_reason_of_an_order_may_name_the_emergency(words: str, state: str) -> None:
+    assert make_case(encounter(), drafts=[biopsy(**reason(words))]).fact("emergency_context").state == state
+    by_reference = make_case(encounter(), drafts=[biopsy(reasonReference=[{"display": words}])])
+    assert by_reference.fact("emergency_context").state == state
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Cholangitis",
+        "Acute bleeding from the duodenum",
+        "Patient warned about perforation and bleeding.",
+        "Consent for bleeding and perforation obtained.",
+        "Small bowel obstruction in 2015.",
+        "Risks explained: bleeding, infection, leak.",
+        "Complications discussed include bleeding and perforation",
+        "Group and save for bleeding",
+        "Type and cross 2 units in case of bleeding",
+    ],
+)
+def test_the_note_of_an_order_names_no_emergency(words: str) -> None:
+    """Decision 14 speaks of its reason; notes tell of risks and of the past."""
+    draft = biopsy(note=[{"text": words}], patientInstruction=words)
+    assert make_case(encounter(), drafts=[draft]).fact("emergency_context").state == "no"
+    stat = make_case(encounter(), drafts=[draft | {"priority": "stat"}]).fact("emergency_context")
+    assert stat.state == "yes"
 
 
 def test_the_note_of_an_encounter_is_not_read() -> None:

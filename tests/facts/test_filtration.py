@@ -83,6 +83,9 @@ def test_other_observations_are_no_filtration(name: str) -> None:
         pytest.param([egfr(20, "a", days_ago(9), LOCAL), egfr(70, "b")], 70, False, False, id="earlier-by-name"),
         pytest.param([egfr(70, "a", days_ago(9)), egfr("x", "b", code=LOCAL)], 70, False, True, id="later-unread"),
         pytest.param([egfr(40, "a"), egfr(20, "b")], 20, True, False, id="two-of-one-day-the-lowest"),
+        pytest.param([egfr(70, "a"), egfr("x", "b")], 70, False, True, id="unread-of-one-day-and-rank"),
+        pytest.param([egfr(70, "a"), egfr("x", "b", days_ago(9))], 70, False, False, id="unread-but-earlier"),
+        pytest.param([egfr("x", date="", code=LOCAL)], None, False, True, id="unread-undated-by-name-alone"),
     ],
 )
 def test_which_result_decides(resources: list[Json], value: float | None, is_low: bool, is_unread: bool) -> None:

@@ -542,7 +542,7 @@ def test_a_corrected_report_replaces_the_first() -> None:
     assert "DiagnosticReport/b" in line(fact, "DiagnosticReport/a").why
 
 
-@pytest.mark.parametrize("key", ["conditions", "reports", "observations"])
+@pytest.mark.parametrize("key", ["conditions", "reports", "observations", "specimens"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
 @pytest.mark.parametrize(
     ("resources", "expected"),

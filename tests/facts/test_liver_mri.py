@@ -230,6 +230,7 @@ def test_a_replaced_version_is_listed_only() -> None:
     assert "replaced" in line(fact, "DiagnosticReport/a").why
 
 
+@pytest.mark.parametrize("key", ["reports", "observations"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
 @pytest.mark.parametrize(
     ("resources", "state"),
@@ -240,7 +241,7 @@ def test_a_replaced_version_is_listed_only() -> None:
         pytest.param([mri(presentedForm=PDF)], "unknown:uninterpretable", id="unreadable"),
     ],
 )
-def test_finding_with_the_search_unfinished(how: Completeness, resources: list[Json], state: str) -> None:
-    fact = finding(*resources, searches={"reports": how})
-    assert (fact.state, fact.gaps) == (state, (f"reports: was {how.value}",))
-    assert not line(fact, "reports").counted
+def test_finding_with_a_search_unfinished(key: str, how: Completeness, resources: list[Json], state: str) -> None:
+    fact = finding(*resources, searches={key: how})
+    assert (fact.state, fact.gaps) == (state, (f"{key}: was {how.value}",))
+    assert not line(fact, key).counted

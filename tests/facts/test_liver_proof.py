@@ -83,15 +83,17 @@ def test_the_proofs_are_listed_and_dated() -> None:
     assert not line(beyond(ct(DEFINITE)), "DiagnosticReport/ct").counted
 
 
+@pytest.mark.parametrize("key", ["reports", "observations", "conditions", "specimens"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
-def test_beyond_ct_with_the_search_unfinished(how: Completeness) -> None:
-    gaps = ("reports: was " + how.value,)
+def test_beyond_ct_with_a_search_unfinished(key: str, how: Completeness) -> None:
+    """Its own searches and those of the metastases that it asks for."""
+    gaps = (f"{key}: was {how.value}",)
     for resources, state in (
         ((), "unknown:not-searched"),
         ((ct(DEFINITE),), "unknown:not-searched"),
         ((mri(DEFINITE),), "yes"),
     ):
-        fact = beyond(*resources, searches={"reports": how})
+        fact = beyond(*resources, searches={key: how})
         assert (fact.state, fact.gaps) == (state, gaps)
 
 
@@ -120,6 +122,19 @@ def test_a_month_that_began_before_the_window_is_not_surely_recent() -> None:
     """It would make C3 critical on a date that nobody knows."""
     case = make_case(pancreatic_cancer(), pathology(MALIGNANT, date="2026-02"), liver_pathology_window=20)
     assert case.fact("liver_pathology_recent").state == "no"
+
+
+@pytest.mark.parametrize("key", ["conditions", "reports", "observations", "specimens"])
+def test_no_recent_pathology_is_not_known_with_a_search_unfinished(key: str) -> None:
+    """It may be what could not be read, as may a newer one than that which was."""
+    for resources, state in (
+        ((), "unknown:not-searched"),
+        ((pathology(MALIGNANT, date=days_ago(90)),), "unknown:not-searched"),
+        ((pathology(MALIGNANT),), "yes"),
+    ):
+        case = make_case(pancreatic_cancer(), *resources, searches={key: Completeness.FAILED})
+        fact = case.fact("liver_pathology_recent")
+        assert (fact.state, fact.gaps) == (state, (f"{key}: was failed",))
 
 
 COLON_CANCER = condition(coded(ICD, "C18.9", "Colon cancer"), "colon", onsetDateTime="2015-01-01")
@@ -152,16 +167,23 @@ def test_an_unclear_origin_shows_the_other_cancer_and_its_date() -> None:
     assert line(fact, "DiagnosticReport/path").counted
 
 
-@pytest.mark.parametrize("key", ["conditions", "reports", "observations"])
+@pytest.mark.parametrize("key", ["conditions", "reports", "observations", "specimens", "documents"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
-def test_an_unclear_origin_needs_no_search_of_its_own(key: str, how: Completeness) -> None:
-    """It only lowers a card: where nothing is found, the gap stands with the metastases themselves."""
-    searches = {key: how}
-    found = make_case(pancreatic_cancer(), pathology(MALIGNANT), COLON_CANCER, searches=searches)
-    nothing = make_case(pancreatic_cancer(), searches=searches)
-    gaps = (f"{key}: was {how.value}",)
-    assert (found.fact("liver_origin_unclear").state, found.fact("liver_origin_unclear").gaps) == ("yes", gaps)
-    assert nothing.fact("liver_origin_unclear").state == "no"
+@pytest.mark.parametrize(
+    ("resources", "state"),
+    [
+        pytest.param([pathology(MALIGNANT), COLON_CANCER], "yes", id="unclear"),
+        pytest.param([pathology(MALIGNANT)], "unknown:not-searched", id="another-cancer-may-be-missing"),
+        pytest.param([], "unknown:not-searched", id="the-metastases-may-be-missing"),
+        pytest.param([pathology("Liver: metastatic adenocarcinoma, pancreatic primary.")], "no", id="says-whose"),
+    ],
+)
+def test_an_unclear_origin_with_a_search_unfinished(
+    key: str, how: Completeness, resources: list[Json], state: str
+) -> None:
+    """The searches are those of the two facts that it asks."""
+    fact = make_case(pancreatic_cancer(), *resources, searches={key: how}).fact("liver_origin_unclear")
+    assert (fact.state, fact.gaps) == (state, () if state == "no" else (f"{key}: was {how.value}",))
 
 
 def recent(*resources: Json, **options: Any) -> Fact:
@@ -199,13 +221,14 @@ def test_imaging_is_dated() -> None:
     assert recent(ct(CLEAR, date=days_ago(90))).as_of == days_ago(90)
 
 
+@pytest.mark.parametrize("key", ["reports", "observations"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
-def test_recent_imaging_with_the_search_unfinished(how: Completeness) -> None:
-    gaps = ("reports: was " + how.value,)
+def test_recent_imaging_with_a_search_unfinished(key: str, how: Completeness) -> None:
+    gaps = (f"{key}: was {how.value}",)
     for resources, state in (
         ((), "unknown:not-searched"),
         ((ct(CLEAR, date=days_ago(90)),), "unknown:not-searched"),
         ((ct(CLEAR),), "yes"),
     ):
-        fact = recent(*resources, searches={"reports": how})
+        fact = recent(*resources, searches={key: how})
         assert (fact.state, fact.gaps) == (state, gaps)

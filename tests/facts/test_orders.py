@@ -146,6 +146,26 @@ def test_drug_classes(medication: Any, kinds: frozenset[str]) -> None:
             NONE,
             id="oxaliplatin-intraperitoneal-in-words",
         ),
+        *(
+            pytest.param({"text": "Oxaliplatin 5 mg/mL solution for infusion"}, dosage, kinds, id=f"{words}-{number}")
+            for words, kinds in (
+                ("Hepatic arterial infusion", NONE),
+                ("hepatic artery infusion pump", NONE),
+                ("intra-arterial", NONE),
+                ("Intraarterial infusion over 30 min", NONE),
+                ("intrapleural", NONE),
+                ("continuous infusion", SYSTEMIC),
+                ("intravenous or intra-arterial", SYSTEMIC),
+                ("after hepatic arterial infusion", SYSTEMIC),
+            )
+            for number, dosage in enumerate(
+                (
+                    {"dosageInstruction": [{"text": words}]},
+                    {"dosageInstruction": [{"route": {"text": words}}]},
+                )
+            )
+        ),
+        pytest.param({"text": "Oxaliplatin hepatic arterial infusion"}, {}, NONE, id="hepatic-arterial-in-the-name"),
         pytest.param(
             {"text": "Oxaliplatin"},
             {"dosageInstruction": [{"route": {"text": "Intravenous"}, "text": "before HIPEC"}]},

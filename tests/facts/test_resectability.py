@@ -10,6 +10,7 @@ import pytest
 from cds_service.fhir.source import Completeness
 from tests.facts.cases import (
     BROKEN,
+    ICD,
     LOINC,
     SNOMED,
     Json,
@@ -18,6 +19,7 @@ from tests.facts.cases import (
     ct,
     days_ago,
     line,
+    liver_metastasis,
     make_case,
     mri,
     named,
@@ -199,7 +201,7 @@ def test_the_statement_is_dated_and_shown() -> None:
     assert line(fact, "Observation/old").why == "not from the last 60 days"
 
 
-@pytest.mark.parametrize("key", ["observations", "conditions", "carePlans", "reports"])
+@pytest.mark.parametrize("key", ["observations", "conditions", "carePlans", "reports", "specimens"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
 @pytest.mark.parametrize(
     ("resources", "state"),
@@ -218,6 +220,87 @@ def test_with_a_search_unfinished(key: str, how: Completeness, resources: list[J
     assert (fact.state, fact.gaps) == (state, (f"{key}: was {how.value}",))
 
 
-def test_loinc_stage_group_in_words() -> None:
-    stage = observed("Stage IV") | {"code": coded(LOINC, "21902-2")}
-    assert make_case(stage).fact("resectability").state == "yes:metastatic"
+NOT_OF_A_CANCER = "not known to be a stage or the resectability of a cancer"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        coded(LOINC, "21902-2"),
+        coded(LOINC, "21907-1"),
+        named("Cancer stage"),
+        named("AJCC stage group"),
+        named("Clinical stage"),
+        named("Tumor stage"),
+        named("TNM"),
+        named("Resectability status"),
+    ],
+    ids=str,
+)
+def test_a_stage_counts_where_the_code_or_the_name_is_of_a_cancers_stage(code: Json) -> None:
+    assert make_case(observed("Stage IV") | {"code": code}).fact("resectability").state == "yes:metastatic"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        named("Pressure injury stage"),
+        named("Pressure ulcer, clinical stage"),
+        named("CKD stage"),
+        named("HIV clinical stage"),
+        named("WHO clinical stage"),
+        named("Heart failure stage"),
+        named("Stage"),
+        coded("urn:lab", "77"),
+        {},
+        7,
+    ],
+    ids=str,
+)
+def test_a_stage_of_something_else_or_of_nobody_knows_what_is_shown_and_does_not_count(code: Json) -> None:
+    odd = observed("Stage IV", "odd") | {"code": code}
+    fact = make_case(odd).fact("resectability")
+    assert fact.state == "unknown:not-found"
+    assert (line(fact, "Observation/odd").counted, line(fact, "Observation/odd").why) == (False, NOT_OF_A_CANCER)
+    assert make_case(odd, plan("MDT outcome: resectable")).fact("resectability").state == "yes:resectable"
+
+
+def test_a_coded_distant_metastasis_counts_whatever_it_is_called() -> None:
+    present = coded(SNOMED, "399409002")
+    for item in (observed("", valueCodeableConcept=present), observed("metastatic") | {"code": present}):
+        assert make_case(item | {"code": item["code"] if "coding" in item["code"] else named("Finding")}).fact(
+            "resectability"
+        ).state == ("yes:metastatic")
+
+
+def about(*references: str, display: str = "") -> Json:
+    more = {"display": display} if display else {}
+    return observed("Stage IV", focus=[{"reference": reference} | more for reference in references])
+
+
+@pytest.mark.parametrize(
+    ("item", "state"),
+    [
+        pytest.param(about("Condition/pancreas"), "yes:metastatic", id="this-cancer"),
+        pytest.param(about("Condition/liver"), "yes:metastatic", id="its-metastasis"),
+        pytest.param(about("Condition/ckd"), "unknown:not-found", id="another-disease"),
+        pytest.param(about("Condition/breast"), "unknown:not-found", id="another-cancer"),
+        pytest.param(about("Condition/bone"), "unknown:not-found", id="a-metastasis-of-another-cancer"),
+        pytest.param(about("Condition/pancreas", "Condition/ckd"), "unknown:not-found", id="one-of-two"),
+        pytest.param(about("Condition/gone"), "yes:metastatic", id="not-in-the-data"),
+        pytest.param(about("Condition/gone", display="Breast cancer"), "unknown:not-found", id="by-its-display"),
+        pytest.param(about("Patient/p1"), "yes:metastatic", id="the-patient"),
+        pytest.param(observed("Stage IV", focus=7), "yes:metastatic", id="junk"),
+    ],
+)
+def test_what_a_stage_is_about_decides_whether_it_counts(item: Json, state: str) -> None:
+    conditions = (
+        pancreatic_cancer(),
+        liver_metastasis(),
+        condition(named("Chronic kidney disease stage 4"), "ckd"),
+        condition(coded(ICD, "C50.919", "Breast cancer"), "breast"),
+        condition(named("Bone metastases from breast cancer"), "bone"),
+    )
+    fact = make_case(*conditions, item).fact("resectability")
+    assert fact.state == state
+    assert line(fact, "Observation/o1").why == ("" if state.startswith("yes") else "about another condition")

@@ -31,7 +31,7 @@ from tests.facts.cases import (
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 SEARCHES = (
     *("medicationAdministrations", "medicationStatements", "medicationRequests", "procedures"),
-    *("reports", "carePlans", "conditions", "observations", "documents"),
+    *("reports", "carePlans", "conditions", "observations", "documents", "specimens"),
 )
 MALIGNANT = "Liver, core biopsy: metastatic adenocarcinoma."
 DEFINITE = "Impression: Multiple liver metastases."

@@ -237,6 +237,12 @@ def test_an_operation_for_another_disease_says_so(code: Json, words: str, why: s
         ),
         pytest.param(WHIPPLE, {"reasonCode": [coded(ICD, "C50.919")]}, NONE, id="for-another-cancer"),
         pytest.param(WHIPPLE, {"reasonCode": [coded(ICD, "C25.0")]}, PANCREAS, id="for-this-cancer"),
+        pytest.param(
+            WHIPPLE,
+            {"reasonCode": [coded(ICD, "C25.0") | {"text": "Chronic pancreatitis"}]},
+            PANCREAS,
+            id="for-this-cancer-by-code-whatever-the-words",
+        ),
         pytest.param(HEPATECTOMY, {"reasonCode": [coded(ICD, "C78.7")]}, LIVER, id="for-liver-metastasis"),
         *(
             pytest.param(code, {"reasonCode": [named(words)]}, kinds, id=words)

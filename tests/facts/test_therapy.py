@@ -235,6 +235,22 @@ def test_reasonless_therapy_names_the_searches_that_could_show_another_cancer() 
     assert prior(given(reasonCode=PANCREAS), searches=broken).gaps == ()
 
 
+@pytest.mark.parametrize("key", ["conditions", "reports", "observations", "specimens"])
+def test_what_was_given_before_this_cancer_is_not_known_while_an_earlier_evidence_may_be_unread(key: str) -> None:
+    """The unread report may show the cancer before the drug: C3 critical must not rest on its absence."""
+    before = given(days_ago(90))
+    fact = prior(before, searches={key: Completeness.INCOMPLETE})
+    assert (fact.state, fact.gaps) == ("unknown:indeterminate", (f"{key}: was incomplete",))
+    assert line(fact, "MedicationAdministration/a1").why.endswith("that could be read")
+    assert prior(before).state == "no"
+    assert prior(given(days_ago(90), reasonCode=BREAST), searches={key: Completeness.INCOMPLETE}).state == "no"
+
+
+def test_a_treatment_that_names_this_cancer_is_unsure_without_doubts_of_whose_it_is() -> None:
+    on_hold = stated("on-hold", reasonCode=PANCREAS)
+    assert prior(on_hold, searches={"reports": Completeness.FAILED}).gaps == ()
+
+
 def test_nothing_on_record_is_no() -> None:
     fact = prior()
     assert (fact.state, fact.evidence, fact.gaps) == ("no", (), ())

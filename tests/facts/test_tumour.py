@@ -260,6 +260,7 @@ def test_a_size_is_recognised_by_its_display_too() -> None:
     assert make_case(CANCER, item).fact("tumour_large").state == "yes"
 
 
+@pytest.mark.parametrize("key", ["observations", "conditions", "reports", "specimens"])
 @pytest.mark.parametrize("how", BROKEN, ids=lambda how: str(how.value))
 @pytest.mark.parametrize(
     ("resources", "state"),
@@ -270,6 +271,6 @@ def test_a_size_is_recognised_by_its_display_too() -> None:
         pytest.param([size("x")], UNREAD, id="unread"),
     ],
 )
-def test_size_with_a_search_unfinished(how: Completeness, resources: list[Json], state: str) -> None:
-    fact = make_case(CANCER, *resources, searches={"observations": how}).fact("tumour_large")
-    assert (fact.state, fact.gaps) == (state, (f"observations: was {how.value}",))
+def test_size_with_a_search_unfinished(key: str, how: Completeness, resources: list[Json], state: str) -> None:
+    fact = make_case(CANCER, *resources, searches={key: how}).fact("tumour_large")
+    assert (fact.state, fact.gaps) == (state, (f"{key}: was {how.value}",))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cds_service.pathway.escape import escape_markdown, fold, plain_label, show_date, show_reference
+from cds_service.pathway.escape import escape_clause, escape_markdown, fold, plain_label, show_date, show_reference
 
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -53,6 +53,27 @@ def test_attacks_show_as_text(attack: str) -> None:
 @given(st.text(alphabet=st.sampled_from(string.printable + "é\u202e\u2028<>&[]()`*_"), max_size=60))
 def test_any_text_shows_as_itself(text: str) -> None:
     assert shown(escape_markdown(text)).split() == ["x:", *fold(text, 120).split(), "y"]
+    assert shown(escape_clause(text)).split() == ["x:", *fold(text, 300).split(), "y"]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_attacks_in_a_clause_show_as_text(attack: str) -> None:
+    """A clause is ours, and what it holds of a record is not."""
+    for text in (attack, f"not carried out: {attack}", f"replaced by {attack}, dated 2026-01-02"):
+        assert shown(escape_clause(text)) == f"x: {fold(text, 300)} y"
+    assert not re.search(r"<[a-zA-Z/!]", escape_clause(attack))
+
+
+def test_no_address_in_a_clause_becomes_a_link() -> None:
+    linking = MarkdownIt("gfm-like", {"html": True, "linkify": True})
+    for address in ("http://evil.example", "www.evil.example", "mailto:a@evil.example", "a@evil.example"):
+        assert "href" not in linking.render(f"- x ({escape_clause(f'not final: {address}')})")
+
+
+def test_a_clause_in_our_own_words_stays_as_it_is() -> None:
+    clause = "not final, or withdrawn; of 60 days (2026-01-02): DiagnosticReport/d-1 doesn't say. Half: 50% of it."
+    assert escape_clause(clause) == clause
+    assert escape_clause("x" * 301) == "x" * 299 + "…"
 
 
 @pytest.mark.parametrize(

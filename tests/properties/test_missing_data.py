@@ -1,12 +1,14 @@
 """Decision 29 over every stored patient: a failure never becomes an absence.
 
-Each search of each patient is answered by each kind of failure in turn. No fact that reads the search may then
-claim "no" or "not found", and no warning may rest on such a claim.
+Each search of each patient is answered by each kind of failure in turn. No fact that declares to rest on the search
+may then claim "no" or "not found", and no warning may rest on such a claim. What the facts declare is not believed:
+whatever a fact finds in the whole chart it may not deny when any search fails, or lacks any one of its entries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,18 @@ import pytest
 
 from cds_service.content_files import find_cards
 from cds_service.errors import DataUnavailable
+from cds_service.facts.case import Case
+from cds_service.facts.fact import Fact
+from cds_service.facts.orders import read_orders
 from cds_service.facts.registry import all_facts
+from cds_service.facts.reports import classify_report
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.hooks import parse_call
 from cds_service.pathway.content import Content, load_content
+from cds_service.pathway.decide import open_case
 from cds_service.pathway.decision import Decision
 from cds_service.pathway.evaluate import evaluate
+from cds_service.record import build_record
 from cds_service.replay.stored import StoredCall, load_stored
 
 FAILURES: Mapping[str, Any] = {
@@ -162,14 +170,96 @@ def claims(decision: Decision, key: str) -> list[str]:
     return [
         f"{name}={fact.state}"
         for name, fact in decision.facts.items()
-        if key in specs[name].searches and (fact.state in ABSENCES or fact.value == "no")
+        if key in specs[name].searches and is_absence(fact)
     ]
+
+
+def case_of(stored: StoredCall, prefetch: Mapping[str, Any], content: Content) -> Case:
+    """The case of a call with that prefetch, whatever its cards would ask."""
+    own = stored.content(content)
+    call = parse_call({**stored.body(content.prefetch), "prefetch": prefetch}, stored.hook)
+    answers = PrefetchSource(call.prefetch, own.prefetch).fetch(tuple(own.prefetch)).values()
+    record = build_record(call.patient_id, answers, call.fhir_server)
+    return open_case(record, read_orders(call, own.terms, own.lexicon), own, stored.now)
+
+
+def is_absence(fact: Fact) -> bool:
+    """Whether a fact claims that something is not so, that there is nothing, or nothing of late."""
+    return fact.state in ABSENCES or fact.value == "no"
+
+
+def entries_of(prefetch: Mapping[str, Any], key: str) -> list[Any]:
+    """The entries of one answer; none if it is no Bundle."""
+    value = prefetch.get(key)
+    found: list[Any] = value.get("entry", []) if isinstance(value, dict) else []
+    return found
+
+
+def without(prefetch: Mapping[str, Any], key: str) -> Iterator[dict[str, Any]]:
+    """The prefetch with one search failing altogether, and with each of its entries on a page that was not read."""
+    yield fail(prefetch, key, "outcome")
+    for at in range(len(entries_of(prefetch, key))):
+        less = fail(prefetch, key, "next")
+        less[key]["entry"] = [entry for place, entry in enumerate(less[key]["entry"]) if place != at]
+        yield less
+
+
+def told_apart(stored: StoredCall, content: Content) -> dict[str, Any]:
+    """The same chart as other EHRs keep it: words of reports as result Observations, dates of tissue in Specimens."""
+    prefetch: dict[str, Any] = copy.deepcopy(dict(stored.body(content.prefetch).get("prefetch", {})))
+    case = case_of(stored, prefetch, content)
+    told: dict[str, list[Any]] = {"observations": [], "specimens": []}
+    for key in ("reports", "pathology"):
+        for entry in entries_of(prefetch, key):
+            report = entry["resource"]
+            if report.get("resourceType") != "DiagnosticReport" or "id" not in report:
+                continue
+            own = {"id": f"of-{report['id']}", "status": "final", "subject": report.get("subject")}
+            if isinstance(words := report.pop("conclusion", None), str):
+                result = {"resourceType": "Observation", **own, "code": {"text": "Report"}, "valueString": words}
+                report["result"] = [*report.get("result", []), {"reference": f"Observation/{own['id']}"}]
+                told["observations"].append({"resource": result})
+            if "effectiveDateTime" in report and classify_report(report, case) == "pathology":
+                taken = {"collection": {"collectedDateTime": report.pop("effectiveDateTime")}}
+                report["specimen"] = [*report.get("specimen", []), {"reference": f"Specimen/{own['id']}"}]
+                told["specimens"].append({"resource": {"resourceType": "Specimen", **own, **taken}})
+    for key, entries in told.items():
+        if entries:
+            known = entries_of(prefetch, key)
+            prefetch[key] = {"resourceType": "Bundle", "type": "searchset", "entry": [*known, *entries]}
+    return prefetch
+
+
+def denied(stored: StoredCall, prefetch: Mapping[str, Any], keys: Iterator[str], content: Content) -> set[str]:
+    """Facts that find something in the whole chart and deny it when a search fails, each with what it then says."""
+    whole = case_of(stored, prefetch, content)
+    known = {name: fact for name in all_facts() if not is_absence(fact := whole.fact(name))}
+    return {
+        f"{key}: {name} {fact.state} -> {less.state}"
+        for key in keys
+        for partial in without(prefetch, key)
+        for case in (case_of(stored, partial, content),)
+        for name, fact in known.items()
+        if is_absence(less := case.fact(name))
+    }
 
 
 def asked_by(card_id: str, content: Content) -> set[str]:
     """The facts that a card itself asks; those of the other cards of the call are no ground of its warning."""
     card = next(card for card in content.cards if card.id == card_id)
     return {*card.deciding_facts(), *card.wording_facts()}
+
+
+@pytest.mark.parametrize("stored", PATIENTS, ids=lambda stored: stored.title)
+def test_what_the_whole_chart_shows_is_not_denied_when_a_search_fails(stored: StoredCall, content: Content) -> None:
+    prefetch = stored.body(content.prefetch).get("prefetch", {})
+    assert denied(stored, prefetch, iter(content.prefetch), content) == set()
+
+
+@pytest.mark.parametrize("stored", PATIENTS, ids=lambda stored: stored.title)
+def test_nor_where_a_report_leaves_its_words_and_dates_to_others(stored: StoredCall, content: Content) -> None:
+    prefetch = told_apart(stored, content)
+    assert denied(stored, prefetch, iter(("observations", "specimens")), content) == set()
 
 
 def test_there_are_enough_replacements(content: Content) -> None:
