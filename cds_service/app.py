@@ -63,7 +63,7 @@ def create_app(
     log = call_logger(config.log_level)
     install_call_log(app, log)
     served = load_served(config, clock) if content is None else content
-    metrics = Metrics(served)
+    metrics = Metrics(served, [client.name for client in config.registry.clients])
     install_metrics(app, config, metrics, log)
     now = clock or _now
     store = Store(store_url(config.store)) if config.store else None

@@ -108,18 +108,14 @@ class Config:
         return not self.insecure and (self.registry.development or not self.registry.needs_tokens)
 
     @property
-    def development(self) -> bool:
-        """Whether FHIR servers on this machine may be read over http: as configured, or for want of clients."""
-        return self.registry.development or (not self.registry.clients and not self.insecure and is_loopback(self.host))
-
-    @property
     def warnings(self) -> tuple[str, ...]:
         """What an operator should hear at the start."""
         registry, found = self.registry, []
         if not self.has_own_key:
             found.append("CDS_UUID_KEY is not set: card uuids use a development key that everybody knows")
         if not registry.clients and not self.insecure:
-            found.append("CDS_SITE names no clients: only callers on this machine are answered, for development")
+            said = "CDS_SITE is not set, so there are no clients" if self.site is None else "CDS_SITE names no clients"
+            found.append(f"{said}: only callers on this machine are answered, for development")
         if self.demo:
             found.append("CDS_DEMO is set: invented patients are served at /fhir, to pages of the public sandbox too")
         if registry.open_client is not None and self.site is not None:

@@ -24,16 +24,19 @@ from cds_service.store.decisions import Wanted, find_decisions
 from cds_service.trust.clients import read_registry
 from cds_service.trust.key_sets import RENEW_AFTER, STALE_AFTER
 from cds_service.trust.refusals import Refusal
+from cds_service.trust.tokens import LEEWAY, LONGEST_LIFETIME
 from cds_service.web.metrics import KEPT, LOST, NOT_OURS, NOT_RECORDED, Metrics
 from cds_service.web.server import BLOCKING_THREADS, GRACE_SECONDS
 from cds_service.web.slot import PATIENCE_SECONDS
 from tests.packaging.test_deploy import CONTAINER
 from tests.packaging.test_dockerfile import FINAL
 from tests.store.databases import database
+from tests.trust.tokens_made import REGISTRY, verifier
 from tests.web.service_calls import ID, NOW, content, stored
 
 DOCUMENT = Path("docs/operate.md").read_text(encoding="utf-8")
 ORDER_SELECT = f"/cds-services/{ID}order-select"
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven")
 COMMANDS = [
     shlex.split(line)
     for block in re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -100,10 +103,24 @@ def test_labels_are_those_of_the_metrics() -> None:
         ("result", LOST),
         ("status", "5xx"),
         ("outcome", Outcome.ANSWERED.value),
+        ("outcome", Outcome.NOT_ALLOWED.value),
+        ("outcome", Outcome.OTHER_PATIENT.value),
         ("reason", "not-searched"),
     }
     for result in (KEPT, LOST, NOT_OURS, NOT_RECORDED):
         assert f"`{result}`" in DOCUMENT
+
+
+def test_whatever_an_alert_reckons_with_is_there_before_anything_happens() -> None:
+    """Of a count that first appears as 1 there is no increase: the first lost decision would raise no alert."""
+    shown = create_app(Config(registry=REGISTRY), content(), lambda: NOW, verifier=verifier()).test_client()
+    families = text_string_to_metric_families(shown.get("/metrics").text)
+    samples = [sample for family in families for sample in family.samples]
+    asked = re.findall(r"\b(?:increase|rate)\((cds_\w+)(?:\{([^}]*)\})?\[", DOCUMENT)
+    assert len(asked) >= 10
+    for name, condition in asked:
+        wanted = dict(re.findall(r'(\w+)="([^"]*)"', condition))
+        assert any(sample.name == name and wanted.items() <= sample.labels.items() for sample in samples), name
 
 
 def test_reasons_of_refusals_exist() -> None:
@@ -120,6 +137,10 @@ def test_numbers_are_those_of_the_code() -> None:
     assert f"holds {BLOCKING_THREADS} bodies of {int(DEFAULTS['CDS_MAX_BODY_BYTES']) // 1_000_000} MB" in DOCUMENT
     assert f"fetched again every {RENEW_AFTER / 60:.0f} minutes" in DOCUMENT
     assert f"stay good for {STALE_AFTER / 3600:.0f} h" in DOCUMENT
+    # Issued by a clock that is ahead, and looked at by one that is behind.
+    forgotten = NUMBERS[int(LONGEST_LIFETIME + 2 * LEEWAY) // 60]
+    assert (LONGEST_LIFETIME + 2 * LEEWAY) % 60 == 0
+    assert f"leave {forgotten} minutes between the stop and the start" in DOCUMENT
 
 
 def test_the_registered_addresses_are_served() -> None:

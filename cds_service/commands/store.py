@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +16,9 @@ from cds_service.commands.output import CannotError, show
 from cds_service.config import read_config
 from cds_service.errors import StoreError
 from cds_service.replay.stored import read_now
-from cds_service.store.database import open_existing, show_url, store_url
+from cds_service.store.database import empty_journal, open_existing, show_url, store_url
 from cds_service.store.decision_record import hash_patient
-from cds_service.store.decisions import Wanted, find_decisions, purge_decisions
+from cds_service.store.decisions import Wanted, client_names, find_decisions, purge_decisions
 from cds_service.store.feedback import purge_feedback
 from cds_service.store.show import decision_lines
 from cds_service.store.tokens import purge_tokens
@@ -40,9 +41,9 @@ def _told_where(store: str) -> Iterator[None]:
 @click.option("--since", help="Only from this time on, such as 2026-03-02T09:00:00Z.")
 @click.option("--until", help="Only before this time.")
 @click.option("--service", default="", help="Only of this service.")
-@click.option("--client", help="Only of this client; with --patient that patient's client (default: the open one).")
+@click.option("--client", help="Only of this client (default: of all).")
 @click.option("--topic", default="", help="Only those that showed a card of this topic.")
-@click.option("--patient", default="", help="Only of the patient with this id; needs the CDS_UUID_KEY of the service.")
+@click.option("--patient", default="", help="Only of the patient with this id; needs CDS_UUID_KEY.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, the newest.")
 @store_option
 @json_option
@@ -57,17 +58,23 @@ def decisions(
     **few: Any,
 ) -> None:
     """Show recorded decisions, or the one with the id DECISION in full: on this host alone, never over the network."""
-    key = read_config({name: os.environ[name] for name in ("CDS_UUID_KEY",) if name in os.environ}).uuid_key
+    config = read_config({name: os.environ[name] for name in ("CDS_UUID_KEY",) if name in os.environ})
+    if patient and not config.has_own_key:
+        raise click.UsageError("--patient needs CDS_UUID_KEY, that of the service: records name patients by it alone")
+    engine = open_existing(store)
     wanted = Wanted(
         id=decision,
         since=read_now(since, "--since") if since else None,
         until=read_now(until, "--until") if until else None,
         client=client,
-        patient=hash_patient(key, client or "", patient) if patient else "",
         **few,
     )
     with _told_where(store):
-        found = list(find_decisions(open_existing(store), wanted))
+        if patient:
+            # The records of each client name a patient by another hash.
+            names = {"", *client_names(engine)} if client is None else {client}
+            wanted = replace(wanted, patients=tuple(hash_patient(config.uuid_key, name, patient) for name in names))
+        found = list(find_decisions(engine, wanted))
     if decision and not found:
         raise CannotError(f"no decision has the id {decision}: it may have been purged")
     show(found if as_json or decision else "\n".join(decision_lines(found)))
@@ -88,4 +95,7 @@ def purge(started: datetime, keep_days: int, keep_feedback_days: int | None, sto
             "feedback": purge_feedback(engine, started - timedelta(days=keep_feedback_days or keep_days)),
             "tokens": purge_tokens(engine, started.timestamp()),
         }
+        is_empty = empty_journal(engine)
     show(gone if as_json else ", ".join(f"{name}: {count} deleted" for name, count in gone.items()))
+    if not is_empty:
+        click.echo("somebody reads the store: what was deleted stands in its journal until the next purge", err=True)

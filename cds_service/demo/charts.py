@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cds_service.errors import ConfigError, ContentError
-from cds_service.fhir.folder import read_entries
+from cds_service.fhir.chart import read_whole_chart
 from cds_service.fhir.shapes import as_list, as_object, as_text, type_and_id
 from cds_service.fhir.source import Entry, Resource
 
@@ -44,7 +44,7 @@ def load_charts(root: Path | None) -> Charts:
     by_type: dict[str, list[Entry]] = {}
     by_name: dict[str, Resource] = {}
     for folder in sorted(path for path in (root / "patients").iterdir() if path.is_dir()):
-        for resource in _housed(read_entries(folder / "bundle.json"), folder.name):
+        for resource in _housed(read_whole_chart(folder / "bundle.json"), folder.name):
             name = type_and_id(resource)
             if name in by_name:
                 raise ContentError(str(folder / "bundle.json"), f"{name} is in another chart as well: rename it")

@@ -78,7 +78,7 @@ def _examine_peers(config: Config, around: Surroundings) -> Iterator[Finding]:
     elif not named:
         yield skip("FHIR servers", "no client names one: only the data that calls bring are used")
     for client, url in () if config.demo else named:
-        finding, reply = check_fhir_server(client, url, config.development, around.ask)
+        finding, reply = check_fhir_server(client, url, config.registry.development, around.ask)
         yield finding
         if reply is not None:
             heard[_origin(url)] = reply

@@ -35,7 +35,8 @@ def check_keys(client: Client, read: Callable[[Client], bytes], now: datetime) -
         keys = parse_keys(read(client))
     except KeysUnreadable as error:
         advice = (
-            "open that place from this host, and ask who runs the EHR; its certificate must be of a public authority"
+            "open that place from this host, and ask who runs the EHR; its certificate must be of a public authority, "
+            "or of one in SSL_CERT_FILE"
         )
         return blame(name, f"{place}: {error}", matters, advice)
     held = [key for of_id in keys.values() for key in of_id]

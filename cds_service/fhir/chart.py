@@ -73,6 +73,14 @@ def read_chart_files(path: Path) -> Chart:
     return read_chart(node if node["resourceType"] == "Bundle" else {"entry": [{"resource": node}]})
 
 
+def read_whole_chart(path: Path) -> tuple[Entry, ...]:
+    """The resources of a chart that is stored here; ContentError as well where anything says that it is not whole."""
+    chart = read_chart_files(path)
+    if chart.doubts:
+        raise ContentError(str(path), f"is not a whole chart: {'; '.join(chart.doubts)}")
+    return chart.entries
+
+
 def _has_failed(entry: Mapping[str, Any]) -> bool:
     """Whether an entry of a batch that was answered tells of a request without success."""
     if "response" not in entry:

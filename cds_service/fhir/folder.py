@@ -8,15 +8,19 @@ an Answer that was not attempted, never an empty one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
-from cds_service.content_files import read_json
-from cds_service.errors import ContentError
-from cds_service.fhir.shapes import as_list, as_object, as_text, read_concepts, reference_text, relative_reference
+from cds_service.fhir.shapes import (
+    as_list,
+    as_object,
+    read_concepts,
+    reference_text,
+    relative_reference,
+    type_and_id,
+)
 from cds_service.fhir.source import Answer, Completeness, Entry, Resource
 
 _TOKEN = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
@@ -33,6 +37,8 @@ _CODED = MappingProxyType(
 )
 _PAGING = frozenset({"_count", "_sort"})
 """Accepted without effect: everything is given at once, in the order of the files."""
+_PATIENT_ID = "context.patientId"
+_NO_PATIENT = "it does not hold the patient of the call"
 
 
 class CannotSearchError(ValueError):
@@ -76,13 +82,36 @@ def fill_template(template: str, values: Mapping[str, str]) -> Query:
 
 
 def find(entries: Iterable[Entry], query: Query) -> tuple[Entry, ...]:
-    """The entries that a query matches, in their order."""
+    """The entries that a query matches, in their order, as a server that holds many patients finds them."""
+    return _find(entries, query, lambda resource, wanted: wanted in _patients_of(resource))
+
+
+def find_in_chart(entries: tuple[Entry, ...], query: Query) -> tuple[Entry, ...]:
+    """The same where the entries are the chart of one patient: left out is only what names another patient alone.
+
+    What names no patient, or one by a reference that is unknown here, may be the patient's: ``build_record`` judges
+    and counts it. A Patient may be named by the fullUrl under which it came.
+    """
+    known = {
+        entry.full_url: type_and_id(entry.resource)
+        for entry in entries
+        if entry.resource.get("resourceType") == "Patient" and entry.full_url
+    }
+
+    def is_possible(resource: Resource, wanted: str) -> bool:
+        named = [known.get(name, name) for name in _patients_of(resource)]
+        return wanted in named or not any(name.startswith("Patient/") for name in named)
+
+    return _find(entries, query, is_possible)
+
+
+def _find(entries: Iterable[Entry], query: Query, is_of: Callable[[Resource, str], bool]) -> tuple[Entry, ...]:
     return tuple(
         entry
         for entry in entries
         if entry.resource.get("resourceType") == query.kind
         and (not query.is_read or entry.resource.get("id") == query.ident)
-        and all(_matches(entry.resource, name, value) for name, value in query.parameters)
+        and all(_matches(entry.resource, name, value, is_of) for name, value in query.parameters)
     )
 
 
@@ -90,7 +119,8 @@ def find(entries: Iterable[Entry], query: Query) -> tuple[Entry, ...]:
 class FolderSource:
     """Answers searches from entries at hand. ``templates`` by key; ``values`` fill their tokens.
 
-    ``doubts`` say why the entries may not be all there are (``fhir/chart.py``): then no search is complete.
+    ``doubts`` say why the entries may not be all there are (``fhir/chart.py``): then no search is complete. Nor is one
+    where the entries are somebody else's, or nobody's that can be told. A chart without a Patient is read (decision 2).
     """
 
     entries: tuple[Entry, ...]
@@ -100,59 +130,47 @@ class FolderSource:
 
     def fetch(self, keys: tuple[str, ...]) -> Mapping[str, Answer]:
         """The answers to the named searches: complete, unless there are doubts that the files are all there is."""
-        return {key: self._answer(key) for key in keys}
+        is_of_other = _PATIENT_ID in self.values and not self._holds_patient()
+        doubts = (*self.doubts, _NO_PATIENT) if is_of_other else self.doubts
+        return {key: self._answer(key, doubts) for key in keys}
 
-    def _answer(self, key: str) -> Answer:
+    def _holds_patient(self) -> bool:
+        """Whether the entries are those of the call's patient: by the Patient, or else by what they name."""
+        wanted = f"Patient/{self.values[_PATIENT_ID]}"
+        patients = {
+            type_and_id(entry.resource) for entry in self.entries if entry.resource.get("resourceType") == "Patient"
+        }
+        if patients:
+            return wanted in patients
+        return any(wanted in _patients_of(entry.resource) for entry in self.entries)
+
+    def _answer(self, key: str, doubts: tuple[str, ...]) -> Answer:
         try:
             query = fill_template(self.templates[key], self.values)
         except CannotSearchError as error:
             return Answer(key, (), Completeness.NOT_ATTEMPTED, (str(error),))
-        found = find(self.entries, query)
-        if not self.doubts or (query.is_read and found):
+        found = find_in_chart(self.entries, query)
+        if not doubts or (query.is_read and found):
             return Answer(key, found, Completeness.COMPLETE)
-        return Answer(key, found, Completeness.INCOMPLETE if found else Completeness.FAILED, self.doubts)
+        return Answer(key, found, Completeness.INCOMPLETE if found else Completeness.FAILED, doubts)
 
 
-def read_entries(path: Path) -> tuple[Entry, ...]:
-    """The resources of a Bundle file, of one resource file, or of every ``*.json`` of a folder.
-
-    ContentError names the file that is missing, is not JSON, or holds no FHIR resource.
-    """
-    if path.is_dir():
-        files = sorted(path.glob("*.json"))
-        if not files:
-            raise ContentError(str(path), "holds no *.json file: name a folder of FHIR resources or a Bundle")
-        return tuple(entry for file in files for entry in read_entries(file))
-    node = as_object(read_json(path))
-    if node.get("resourceType") != "Bundle":
-        return (_entry(node, "", path),)
-    return tuple(
-        _entry(as_object(item.get("resource")), as_text(item.get("fullUrl")), path)
-        for item in map(as_object, as_list(node.get("entry")))
-    )
-
-
-def _entry(resource: Resource, full_url: str, path: Path) -> Entry:
-    if not as_text(resource.get("resourceType")):
-        raise ContentError(str(path), "holds something without resourceType: every entry must be a FHIR resource")
-    return Entry(resource, full_url)
-
-
-def _matches(resource: Resource, name: str, value: str) -> bool:
+def _matches(resource: Resource, name: str, value: str, is_of: Callable[[Resource, str], bool]) -> bool:
     if name in _PAGING:
         return True
     if name == "_id":
         return resource.get("id") in value.split(",")
     if name in _COMPARTMENT:
-        wanted = value if "/" in value else f"Patient/{value}"
-        return any(relative_reference(found) == wanted for found in _patients_of(resource))
+        return is_of(resource, value if "/" in value else f"Patient/{value}")
     held = _tokens(resource.get(_CODED[name]))
     return any(_token_matches(wanted, held) for wanted in value.split(","))
 
 
 def _patients_of(resource: Resource) -> tuple[str, ...]:
+    """What a resource names where its patient may stand."""
     actors = [as_object(item).get("actor") for item in as_list(resource.get("participant"))]
-    return tuple(map(reference_text, (resource.get("subject"), resource.get("patient"), *actors)))
+    named = map(reference_text, (resource.get("subject"), resource.get("patient"), *actors))
+    return tuple(map(relative_reference, named))
 
 
 def _tokens(value: object) -> frozenset[tuple[str, str]]:

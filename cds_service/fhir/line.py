@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -26,6 +25,7 @@ from cds_service.fhir.addresses import AllowedServer
 from cds_service.fhir.budget import Budget
 from cds_service.fhir.outcome import FetchError, Outcome
 from cds_service.fhir.token import AccessToken
+from cds_service.trust.roots import load_roots
 
 Resolver = Callable[[str, int], list[tuple[int, str]]]
 """Gives the addresses of a host name, each with its address family; OSError if it has none."""
@@ -52,9 +52,8 @@ def resolve(host: str, port: int) -> list[tuple[int, str]]:
 
 @cache
 def trusted_roots() -> ssl.SSLContext:
-    """What TLS servers are checked with: the roots of this system (``SSL_CERT_FILE``) and those of certifi."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    """What FHIR servers are checked with; its connections obey the deadline of a line."""
+    context = load_roots()
     context.sslsocket_class = _TimedTlsSocket
     return context
 

@@ -15,6 +15,7 @@ class Outcome(Enum):
     NO_TIME = "no-time"
     NOT_ALLOWED = "not-allowed"
     NOT_FOUND = "not-found"
+    OTHER_PATIENT = "other-patient"
     REDIRECTED = "redirected"
     REFUSED = "refused"
     REJECTED = "rejected"
@@ -38,6 +39,7 @@ _CLAUSES = {
     Outcome.NO_TIME: "no time was left to ask the FHIR server",
     Outcome.NOT_ALLOWED: "the address of the FHIR server is not allowed",
     Outcome.NOT_FOUND: "the FHIR server does not know it",
+    Outcome.OTHER_PATIENT: "the access token of the call is for another patient",
     Outcome.REDIRECTED: "the FHIR server pointed elsewhere, which is not followed",
     Outcome.REFUSED: "the FHIR server refused access",
     Outcome.REJECTED: "the FHIR server did not accept the search",

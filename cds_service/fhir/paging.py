@@ -22,11 +22,6 @@ def next_url(page: Page, base: FhirBase) -> str | None:
     return None
 
 
-def has_next(page: Page) -> bool:
-    """Whether a page says that another one follows."""
-    return any(as_text(as_object(link).get("relation")) == "next" for link in as_list(page.get("link")))
-
-
 def join_pages(pages: Sequence[Page]) -> Page:
     """One Bundle of all pages: all entries, the largest total that was told, and the links of the last page.
 

@@ -160,10 +160,17 @@ class ServerSource(ExpectingSource):
             if key not in self._searches and (search := self._plan(key)) is not None:
                 self._searches[key] = search
                 if self._budget.left():
-                    pool = self._lines.first if search.wanted in _GOES_FIRST else self._lines.threads
-                    search.task = pool.submit(self._run, search)
+                    self._start(search)
                 else:
                     search.outcome = Outcome.NO_TIME
+
+    def _start(self, search: _Search) -> None:
+        pool = self._lines.first if search.wanted in _GOES_FIRST else self._lines.threads
+        try:
+            search.task = pool.submit(self._run, search)
+        except RuntimeError:
+            # The system gives us no further thread.
+            search.outcome = Outcome.NO_TIME
 
     def fetch(self, keys: tuple[str, ...]) -> Mapping[str, Answer]:
         """The answers to the named searches, when all have ended or the deadline has passed."""

@@ -6,8 +6,8 @@ Items are read one by one, so that a bad one costs no good one. Epic writes ``ov
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -21,16 +21,19 @@ _RFC_3339 = re.compile(
 )
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _SYSTEM = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._:/#-]{1,199}")
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+OTHER_REASON = "other"
+"""Stands for a reason in a client's own words or codes."""
 _MOST_SUGGESTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackItem:
-    """One item. ``at`` is UTC. ``suggestions`` are the ids of those accepted.
+    """One item. ``at`` is UTC. ``suggestions`` are the ids of those accepted: ours are uuids, and no others are kept.
 
-    ``reason_system`` and ``reason_code`` are "" unless they look like a system and a code: what a client writes there
-    in words is not kept, and of a comment only that there was one, since either may name a patient (FB-10).
+    ``reason_system`` is "" and ``reason_code`` is OTHER_REASON for what does not look like a system and a code: what a
+    client writes there in words is not kept, and of a comment only that there was one, since either may name a patient
+    (FB-10). A code may do so too: ``only_reasons`` keeps none but ours.
     """
 
     card: str
@@ -48,6 +51,13 @@ class BadItem:
 
     index: int
     problem: str
+
+
+def only_reasons(item: FeedbackItem, system: str, codes: Container[str]) -> FeedbackItem:
+    """The item with its reason if that is one of ``codes`` of ``system``; any other becomes OTHER_REASON."""
+    if not (item.reason_system or item.reason_code) or (item.reason_system == system and item.reason_code in codes):
+        return item
+    return replace(item, reason_system="", reason_code=OTHER_REASON)
 
 
 def read_feedback(body: Any) -> tuple[tuple[FeedbackItem, ...], tuple[BadItem, ...]]:
@@ -110,7 +120,7 @@ def read_timestamp(text: str) -> datetime | None:
 
 def _suggestions(value: Any) -> tuple[str, ...]:
     ids = (as_text(as_object(item).get("id")) for item in as_list(value)[:_MOST_SUGGESTIONS])
-    return tuple(dict.fromkeys(ident for ident in ids if _ID.fullmatch(ident)))
+    return tuple(dict.fromkeys(ident for ident in ids if _UUID.fullmatch(ident)))
 
 
 def _override(item: Mapping[str, Any]) -> tuple[str, str, bool]:
@@ -124,6 +134,6 @@ def _override(item: Mapping[str, Any]) -> tuple[str, str, bool]:
     system, code = as_text(coding.get("system")), as_text(coding.get("code"))
     return (
         system if _SYSTEM.fullmatch(system) else "",
-        code if _CODE.fullmatch(code) else "",
+        code if _CODE.fullmatch(code) else OTHER_REASON if code else "",
         bool(as_text(override.get("userComment"))),
     )

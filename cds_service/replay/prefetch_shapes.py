@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from cds_service.fhir.folder import CannotSearchError, Query, fill_template, find
+from cds_service.fhir.folder import CannotSearchError, Query, fill_template, find_in_chart
 from cds_service.fhir.source import Entry
 
 Json = Any
@@ -44,10 +44,13 @@ def fill_prefetch(
 
 
 def _whole(entries: tuple[Entry, ...], query: Query) -> Json:
-    found = find(entries, query)
-    if query.is_read:
-        return found[0].resource if found else None
-    return _searchset(found)
+    found = find_in_chart(entries, query)
+    if not query.is_read:
+        return _searchset(found)
+    if any(entry.full_url.startswith("urn:") for entry in found):
+        # Others name the patient by it, and a bare resource has no place for it.
+        return {"resourceType": "Bundle", "type": "searchset", "entry": list(map(_listed, found))}
+    return found[0].resource if found else None
 
 
 def _stored(entries: tuple[Entry, ...], query: Query, doubts: tuple[str, ...]) -> Json:
@@ -59,7 +62,7 @@ def _stored(entries: tuple[Entry, ...], query: Query, doubts: tuple[str, ...]) -
     outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
     if query.is_read:
         return outcome
-    return _searchset(find(entries, query), entry=[{"resource": outcome, "search": {"mode": "outcome"}}])
+    return _searchset(find_in_chart(entries, query), entry=[{"resource": outcome, "search": {"mode": "outcome"}}])
 
 
 def _searchset(found: tuple[Entry, ...], **more: Json) -> dict[str, Json]:
@@ -83,25 +86,25 @@ def _outcome(severity: str, code: str) -> dict[str, Json]:
 def _with_outcome(severity: str, code: str) -> Callable[[tuple[Entry, ...], Query], Json]:
     def shape(entries: tuple[Entry, ...], query: Query) -> Json:
         return _searchset(
-            find(entries, query), entry=[{"resource": _outcome(severity, code), "search": {"mode": "outcome"}}]
+            find_in_chart(entries, query), entry=[{"resource": _outcome(severity, code), "search": {"mode": "outcome"}}]
         )
 
     return shape
 
 
 def _partial(entries: tuple[Entry, ...], query: Query) -> Json:
-    found = find(entries, query)
+    found = find_in_chart(entries, query)
     return _searchset(found, total=len(found) + 1)
 
 
 def _next(entries: tuple[Entry, ...], query: Query) -> Json:
     link = {"relation": "next", "url": f"https://fhir.example.org/r4/{query.kind}?page=2"}
-    return _searchset(find(entries, query), link=[link])
+    return _searchset(find_in_chart(entries, query), link=[link])
 
 
 def _unfiltered(entries: tuple[Entry, ...], query: Query) -> Json:
     """Every resource of the type, whoever it belongs to: the answer of a server that ignores parameters."""
-    return _searchset(find(entries, Query(query.kind, "", ())))
+    return _searchset(find_in_chart(entries, Query(query.kind, "", ())))
 
 
 SHAPES: Mapping[str, Callable[[tuple[Entry, ...], Query], Json]] = MappingProxyType(

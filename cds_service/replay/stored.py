@@ -19,7 +19,7 @@ from typing import Any
 from cds_service.content_files import line_of, read_json, read_yaml
 from cds_service.errors import ContentError
 from cds_service.facts.settings import change_settings
-from cds_service.fhir.folder import read_entries
+from cds_service.fhir.chart import read_whole_chart
 from cds_service.fhir.shapes import as_object, as_text
 from cds_service.fhir.source import Entry
 from cds_service.hooks import READERS
@@ -101,7 +101,7 @@ def load_patient(folder: Path, orders: Path) -> tuple[StoredCall, ...]:
         if key not in _CASE_KEYS:
             known = ", ".join(sorted(_CASE_KEYS))
             raise ContentError(f"{path}:{line_of(case, key)}", f"unknown key {key!r}; known: {known}")
-    entries = read_entries(folder / "bundle.json")
+    entries = read_whole_chart(folder / "bundle.json")
     patient = _patient_id(case, entries, path)
     drafts = _drafts(case, orders, patient, path)
     expected_path = folder / "expected.yaml"

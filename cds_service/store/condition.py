@@ -15,7 +15,8 @@ from cds_service.store.database import alembic_config, as_store_error, reading
 from cds_service.store.schema import as_time, heartbeats, insert_new
 
 _SQLITE: Final = {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2"}
-_POSTGRESQL: Final = {"SHOW synchronous_commit": "on", "SHOW fsync": "on", "SHOW full_page_writes": "on"}
+_POSTGRESQL: Final = {"SHOW fsync": "on", "SHOW full_page_writes": "on"}
+"""What the server alone can set: ``synchronous_commit`` is set by each of our connections."""
 
 
 @dataclass(frozen=True, slots=True)

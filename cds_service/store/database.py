@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -105,6 +106,23 @@ def alembic_config() -> AlembicConfig:
     config = AlembicConfig()
     config.set_main_option("script_location", str(resources.files("cds_service.store") / "migrations"))
     return config
+
+
+def empty_journal(engine: Engine) -> bool:
+    """Bring what stands in SQLite's journal into its file, and empty it: deleted rows stand there until then.
+
+    False if somebody reads an older state, so that it has to stay. Nothing to do on PostgreSQL. StoreError.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    # Past the engine's transactions: it cannot be done inside one. What a driver raises here comes as it is.
+    try:
+        with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [(is_busy, *_)] = cursor.fetchall()
+            return not is_busy
+    except sqlite3.Error as error:
+        raise StoreError(_kind(error)) from None
 
 
 @contextmanager

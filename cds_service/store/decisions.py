@@ -20,7 +20,10 @@ _PLAIN = ("id", "service", "hook", "client", "patient", "engine", "pathway", "co
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which decisions to show, the newest first; "" and None ask for no particular one."""
+    """Which decisions to show, the newest first; "", () and None ask for no particular one.
+
+    ``patients`` are hashes of one patient, whom each client's records name differently.
+    """
 
     id: str = ""
     since: datetime | None = None
@@ -28,7 +31,7 @@ class Wanted:
     service: str = ""
     client: str | None = None
     topic: str = ""
-    patient: str = ""
+    patients: tuple[str, ...] = ()
     limit: int = 100
 
 
@@ -54,9 +57,11 @@ def insert_decision(connection: Connection, record: DecisionRecord) -> None:
 def find_decisions(engine: Engine, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """The decisions asked for, each with its cards and the feedback on them, as plain JSON. StoreError."""
     query = select(decisions).order_by(decisions.c.at.desc(), decisions.c.id).limit(wanted.limit)
-    for column in ("id", "service", "patient"):
+    for column in ("id", "service"):
         if getattr(wanted, column):
             query = query.where(decisions.c[column] == getattr(wanted, column))
+    if wanted.patients:
+        query = query.where(decisions.c.patient.in_(wanted.patients))
     if wanted.client is not None:
         query = query.where(decisions.c.client == wanted.client)
     if wanted.since is not None:
@@ -69,6 +74,12 @@ def find_decisions(engine: Engine, wanted: Wanted) -> Iterator[dict[str, Any]]:
     with reading(engine) as connection:
         for row in connection.execute(query).mappings().all():
             yield {**row, "cards": _cards(connection, row["id"], row["client"], row["service"])}
+
+
+def client_names(engine: Engine) -> tuple[str, ...]:
+    """The names of all clients that have decisions here. StoreError."""
+    with reading(engine) as connection:
+        return tuple(connection.scalars(select(decisions.c.client).distinct()))
 
 
 def _cards(connection: Connection, decision: str, client: str, service: str) -> list[dict[str, Any]]:

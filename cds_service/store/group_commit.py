@@ -83,8 +83,7 @@ class GroupCommit:
             if len(self._waiting) >= MOST_WAITING or self._hangs():
                 raise StoreError("does not answer")
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="store", daemon=True)
-                self._thread.start()
+                self._thread = self._start_thread()
             self._waiting.append(job)
             self._changed.notify()
         if not job.done.wait(self._patience):
@@ -103,6 +102,14 @@ class GroupCommit:
         if thread is not None:
             thread.join(self._patience)
         self._engine.dispose()
+
+    def _start_thread(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name="store", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            raise StoreError("no thread to write with") from None
+        return thread
 
     def _hangs(self) -> bool:
         return self._busy_since is not None and time.monotonic() - self._busy_since > self._patience

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from socket import SHUT_RDWR, socket
+from ssl import SSLContext
 from threading import Event, Lock, Thread, Timer
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from urllib3.connectionpool import ConnectionPool
 
 from cds_service.trust.clients import Registry
 from cds_service.trust.keys import LARGEST_KEY_SET, Key, Keys, KeysUnreadable, KeysWithdrawn, parse_keys
+from cds_service.trust.roots import load_roots
 
 RENEW_AFTER = 600.0
 COOL_DOWN = 30.0
@@ -176,12 +178,23 @@ class _TlsConnection(_Connection, HTTPSConnection):
     """The same over TLS."""
 
 
+@cache
+def _roots() -> SSLContext:
+    return load_roots()
+
+
 class _CutAdapter(HTTPAdapter):
-    """Gives the scissors every connection that it makes."""
+    """Gives the scissors every connection that it makes, and checks servers by our roots."""
 
     def __init__(self, scissors: _Scissors) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
         self._scissors = scissors
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **{**kwargs, "ssl_context": _roots()})
+
+    def cert_verify(self, *_: Any, **__: Any) -> None:
+        """Nothing to do: the inherited method would add the roots of the library alone, at every fetch."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
         pool = super().get_connection_with_tls_context(*args, **kwargs)

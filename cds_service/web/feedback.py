@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from flask import Flask, Response, g
 
 from cds_service.config import Config
 from cds_service.errors import NotKept, StoreError, UnknownService
-from cds_service.hooks.feedback import FeedbackItem, read_items, require_good
+from cds_service.hooks.feedback import FeedbackItem, only_reasons, read_items, require_good
 from cds_service.hooks.strict_json import parse_json
 from cds_service.pathway.content import Content
 from cds_service.store.feedback import FeedbackOrigin, Taken
@@ -38,7 +37,7 @@ def install_feedback(
         # Before anything can fail: wrong items are counted whatever becomes of the others.
         g.bad_feedback = len(bad)
         require_good(good, bad)
-        items = [without_foreign_words(item, content) for item in good]
+        items = [only_reasons(item, content.pathway.override_system, content.override_reasons) for item in good]
         g.feedback = taken = _keep(store, items, FeedbackOrigin(client_name(), service_id, clock()))
         answer: dict[str, object] = {"received": taken.received, "ignored": taken.ignored}
         if bad:
@@ -53,13 +52,6 @@ def install_feedback(
             path = f"/cds-services{slashes}<service_id>/feedback{end}"
             app.add_url_rule(path, f"POST {path}", take, methods=["POST"], provide_automatic_options=False)
             app.add_url_rule(path, f"OPTIONS {path}", preflight, methods=["OPTIONS"], provide_automatic_options=False)
-
-
-def without_foreign_words(item: FeedbackItem, content: Content) -> FeedbackItem:
-    """The item; a reason under our own system is one of ours, or it is left out."""
-    if item.reason_system == content.pathway.override_system and item.reason_code not in content.override_reasons:
-        return replace(item, reason_code="")
-    return item
 
 
 def _keep(store: Store | None, items: list[FeedbackItem], origin: FeedbackOrigin) -> Taken:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +25,15 @@ from prometheus_client.registry import Collector
 from cds_service import __version__
 from cds_service.config import Config
 from cds_service.errors import NotFromHere, Overloaded
+from cds_service.facts.registry import all_facts
 from cds_service.fhir.outcome import Outcome
 from cds_service.loopback import is_loopback
+from cds_service.pathway.card import QUIET
 from cds_service.pathway.content import Content
 from cds_service.pathway.decision import NO_ORDER_OF_OURS, Decision
 from cds_service.store.feedback import Taken
 from cds_service.trust.clients import Client
+from cds_service.trust.refusals import Refusal
 from cds_service.web.answers import preflight_answer
 from cds_service.web.call_log import log_failure
 from cds_service.web.discovery import services_by_id
@@ -42,13 +46,15 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.45, 0.5, 1.0, 2.5, 5.0
 _PROBES: Final = frozenset({"/healthz", "/readyz", PATH})
 _OUTCOMES: Final = frozenset(outcome.value for outcome in Outcome)
 _OTHER: Final = "other"
+_ENDPOINTS: Final = ("call", "feedback", "discovery", "probe", _OTHER)
+_STATUSES: Final = ("2xx", "4xx", "5xx")
 KEPT, LOST, NOT_OURS, NOT_RECORDED = "kept", "lost", "not-ours", "not-recorded"
 
 
 class Metrics:
     """The counts of one process. Make one per process: two would write over each other where counts are shared."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, clients: Iterable[str] = ()) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         self._ready = CollectorRegistry()
@@ -110,9 +116,36 @@ class Metrics:
             multiprocess_mode="max",
         )
         info.labels(__version__, f"{content.pathway.id} {content.pathway.version}", content.digest[:12]).set(1)
+        self._begin(content)
+        for client in clients:
+            self._begin_client(client)
+            self._keys.labels(client)
+        # Calls of nobody that we know.
+        self._begin_client("")
+
+    def _begin(self, content: Content) -> None:
+        """Show what alerts ask for from the start: a count that first appears as 1 has no increase."""
         for result in (KEPT, LOST, NOT_OURS, NOT_RECORDED):
-            # A count that first appears as 1 shows no increase to an alert.
             self._decisions.labels(result)
+        for endpoint, status in product(_ENDPOINTS, _STATUSES):
+            self._requests.labels(endpoint, status)
+        for service in self._services.values():
+            self._seconds.labels(service.id, service.hook)
+        for card in content.cards:
+            for rule in card.rules:
+                for indicator in rule.indicators.values():
+                    if indicator != QUIET:
+                        self._cards.labels(card.topic, rule.variant, indicator)
+        for spec in all_facts().values():
+            for value, _, reason in (state.partition(":") for state in spec.states):
+                if value == "unknown":
+                    self._unknown.labels(spec.name, reason)
+
+    def _begin_client(self, client: str) -> None:
+        for outcome in Outcome:
+            self._fetches.labels(client, outcome.value)
+        for refusal in Refusal:
+            self._refusals.labels(refusal.value, client)
 
     def failed_keys(self, client: str) -> None:
         """Count that the keys of a client could not be renewed."""

@@ -10,6 +10,7 @@ from flask import g
 
 from cds_service.fhir.addresses import AllowedServers, FhirBase, allow_servers
 from cds_service.fhir.line import trusted_roots
+from cds_service.fhir.outcome import Outcome
 from cds_service.fhir.prefetch import PrefetchSource
 from cds_service.fhir.prefetch_then_server import PrefetchThenServer
 from cds_service.fhir.server import FhirServers, ServerSource
@@ -40,13 +41,17 @@ class Reach:
     def open_source(self, call: HookCall, content: Content, client: Client | None) -> Iterator[Source]:
         """Where the data of a call come from: its prefetch, and its FHIR server if that one is allowed.
 
-        What was asked of the server is in ``g.fetches`` afterwards; the token of the call is forgotten.
+        What was asked of the server is in ``g.fetches`` afterwards, or why one that was named was not asked (FHIR-04);
+        the token of the call is forgotten.
         """
         try:
             prefetch = PrefetchSource(call.prefetch, content.prefetch)
             base = self.find(client, call.fhir_server)
             # A token that is bound to another patient reads another patient's chart (conformance FHIR-04).
-            if base is None or (call.token is not None and call.token.patient not in {"", call.patient_id}):
+            is_of_other = call.token is not None and call.token.patient not in {"", call.patient_id}
+            if base is None or is_of_other:
+                if call.fhir_server:
+                    g.fetches = {(Outcome.NOT_ALLOWED if base is None else Outcome.OTHER_PATIENT).value: 1}
                 yield prefetch
                 return
             with closing(self.servers.open(base, content.prefetch, call.template_values, call.token)) as server:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from cds_service import cli
 from cds_service.hooks.feedback import FeedbackItem
-from cds_service.store.database import store_url
+from cds_service.store.database import reading, store_url
 from cds_service.store.decision_record import hash_patient
 from cds_service.store.feedback import FeedbackOrigin
 from cds_service.store.store import Store
@@ -72,11 +73,32 @@ def test_one_in_full(store: str) -> None:
         (["--service", "other"], []),
         (["--topic", "TissueBeforeSystemicTherapy"], ["d-2", "d-1", "d-0"]),
         (["--patient", "1", "--client", "general"], ["d-1"]),
-        (["--patient", "1"], []),
+        (["--patient", "1"], ["d-1"]),
+        (["--patient", "1", "--client", ""], []),
+        (["--patient", "none"], []),
     ],
 )
 def test_what_is_asked_for(store: str, arguments: list[str], found: list[str]) -> None:
     assert listed(*arguments, CDS_STORE=store, CDS_UUID_KEY=KEY) == found
+
+
+def test_a_patient_is_found_under_every_client_and_where_calls_came_without_one(tmp_path: Path) -> None:
+    store = Store(store_url(str(tmp_path)))
+    for client in ("", "general", "other"):
+        for patient in ("1", "2"):
+            hidden = hash_patient(KEY.encode(), client, patient)
+            store.record(record(f"{client or 'open'}-{patient}", client=client, patient=hidden))
+    store.close()
+    found = listed("--patient", "1", CDS_STORE=str(tmp_path), CDS_UUID_KEY=KEY)
+    assert sorted(found) == ["general-1", "open-1", "other-1"]
+    assert listed("--patient", "1", "--client", "other", CDS_STORE=str(tmp_path), CDS_UUID_KEY=KEY) == ["other-1"]
+
+
+def test_a_patient_is_not_looked_for_without_the_key(store: str) -> None:
+    """An empty list would say that there is no decision on this patient."""
+    result = run(["decisions", "--patient", "1", "--json"], CDS_STORE=store)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "CDS_UUID_KEY" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -124,6 +146,39 @@ def test_purge(store: str, arguments: list[str], says: str, left: list[str], mon
         "feedback": 0,
         "tokens": 0,
     }
+
+
+HASH = "feedfacecafe" * 5
+
+
+def bytes_left(folder: Path) -> int:
+    """How often the hash of the patient stands in the files of the store, journal included."""
+    return sum(path.read_bytes().count(HASH.encode()) for path in folder.iterdir())
+
+
+def test_nothing_of_what_was_purged_is_left_on_the_disk_while_the_service_runs(tmp_path: Path) -> None:
+    service = Store(store_url(str(tmp_path)))
+    for number in range(50):
+        service.record(record(f"d-{number}", patient=HASH))
+    assert bytes_left(tmp_path) >= 50
+    result = run(["purge", "--keep-days", "1"], CDS_STORE=str(tmp_path))
+    assert "decisions: 50 deleted" in result.stdout
+    assert (result.stderr, bytes_left(tmp_path)) == ("", 0)
+    service.close()
+
+
+def test_a_journal_that_somebody_reads_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cds_service.store.database.LOCK_WAIT_MS", 50)
+    service = Store(store_url(str(tmp_path)))
+    service.record(record("d-1", patient=HASH))
+    with reading(service.engine) as connection:
+        assert connection.scalar(text("SELECT count(*) FROM decisions")) == 1
+        result = run(["purge", "--keep-days", "1"], CDS_STORE=str(tmp_path))
+    assert "decisions: 1 deleted" in result.stdout
+    assert "journal" in result.stderr
+    assert run(["purge", "--keep-days", "1"], CDS_STORE=str(tmp_path)).stderr == ""
+    assert bytes_left(tmp_path) == 0
+    service.close()
 
 
 def test_purge_deletes_nothing_without_being_told_how_much_to_keep(store: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cds_service.errors import ContentError
-from cds_service.fhir.chart import Chart, read_chart, read_chart_files
+from cds_service.fhir.chart import Chart, read_chart, read_chart_files, read_whole_chart
 from cds_service.fhir.folder import FolderSource
 from cds_service.fhir.source import Completeness, Entry
 
@@ -53,7 +53,7 @@ def test_the_doubts_of_one_file_count_for_the_folder(tmp_path: Path) -> None:
     assert found.doubts == ("it has further pages that were not read",)
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"entry": []}'])
+@pytest.mark.parametrize("text", ["{}", "[]", '{"entry": []}', '{"id": "p"}', "{"])
 def test_a_file_that_is_no_fhir_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
@@ -64,3 +64,13 @@ def test_a_file_that_is_no_fhir_is_named(tmp_path: Path, text: str) -> None:
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContentError, match="name a folder of FHIR resources"):
         read_chart_files(tmp_path)
+
+
+def test_a_stored_chart_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "bundle.json"
+    path.write_text(json.dumps(bundle({"resource": FLAG, "fullUrl": "urn:uuid:1"})))
+    assert read_whole_chart(path) == (Entry(FLAG, "urn:uuid:1"),)
+    for doubtful in (bundle({}), bundle({"resource": FLAG}, **NEXT), bundle({"resource": {"id": "p"}})):
+        path.write_text(json.dumps(doubtful))
+        with pytest.raises(ContentError, match=r"bundle\.json.*is not a whole chart"):
+            read_whole_chart(path)

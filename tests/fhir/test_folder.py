@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from cds_service.errors import ContentError
-from cds_service.fhir.folder import CannotSearchError, FolderSource, Query, fill_template, find, read_entries
+from cds_service.fhir.folder import (
+    CannotSearchError,
+    FolderSource,
+    Query,
+    fill_template,
+    find,
+    find_in_chart,
+)
 from cds_service.fhir.source import Completeness, Entry, Resource
 
 SP = "http://terminology.hl7.org/CodeSystem/v2-0074|SP"
@@ -78,6 +81,71 @@ def test_find(template: str, expected: list[object]) -> None:
     assert _ids(template) == expected
 
 
+OURS, THEIRS = "urn:uuid:1", "urn:uuid:2"
+
+
+@pytest.mark.parametrize(
+    ("members", "is_possible"),
+    [
+        pytest.param({"subject": {"reference": "Patient/p"}}, True, id="ours"),
+        pytest.param(
+            {"subject": {"reference": "https://fhir.example.org/r4/Patient/p/_history/2"}}, True, id="absolute"
+        ),
+        pytest.param({"subject": {"reference": OURS}}, True, id="our-full-url"),
+        pytest.param({}, True, id="nobody"),
+        pytest.param({"subject": "Patient/q"}, True, id="unreadable"),
+        pytest.param({"subject": {"reference": "urn:uuid:3"}}, True, id="unknown-full-url"),
+        pytest.param({"subject": {"reference": "#me"}}, True, id="contained"),
+        pytest.param({"subject": {"reference": "Patient/q"}}, False, id="another"),
+        pytest.param({"subject": {"reference": THEIRS}}, False, id="the-full-url-of-another"),
+        pytest.param({"subject": {"reference": "Patient/q"}, "patient": {"reference": "Patient/p"}}, True, id="both"),
+        pytest.param({"participant": [{"actor": {"reference": "Location/1"}}]}, True, id="no-patient-takes-part"),
+        pytest.param({"participant": [{"actor": {"reference": "Patient/q"}}]}, False, id="another-takes-part"),
+    ],
+)
+def test_in_one_patients_chart_only_what_names_another_is_left_out(
+    members: dict[str, object], is_possible: bool
+) -> None:
+    found = Entry({"resourceType": "Flag", "id": "f", **members})
+    patients = (
+        Entry({"resourceType": "Patient", "id": "p"}, OURS),
+        Entry({"resourceType": "Patient", "id": "q"}, THEIRS),
+        Entry({"resourceType": "Patient", "id": "q"}),
+    )
+    query = fill_template("Flag?patient=p", {})
+    assert find_in_chart((*patients, found), query) == ((found,) if is_possible else ())
+
+
+def test_a_server_of_many_patients_finds_only_what_names_the_patient() -> None:
+    assert find((Entry({"resourceType": "Flag", "id": "f"}),), fill_template("Flag?patient=p", {})) == ()
+
+
+FLAG = Entry({"resourceType": "Flag", "id": "f", "subject": {"reference": "Patient/p"}})
+NAMELESS = Entry({"resourceType": "Flag", "id": "f", "subject": {"reference": "urn:uuid:3"}})
+P, Q = (Entry({"resourceType": "Patient", "id": ident}) for ident in "pq")
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_whole"),
+    [
+        pytest.param((P,), True, id="the-patient"),
+        pytest.param((P, Q, NAMELESS), True, id="the-patient-beside-another"),
+        pytest.param((FLAG, NAMELESS), True, id="decision-2-no-patient-but-named"),
+        pytest.param((Q, FLAG), False, id="another-with-a-stray-resource"),
+        pytest.param((NAMELESS,), False, id="nobody-known"),
+        pytest.param((), False, id="nothing"),
+    ],
+)
+def test_no_search_is_complete_where_the_entries_are_not_the_patients(
+    entries: tuple[Entry, ...], is_whole: bool
+) -> None:
+    source = FolderSource(entries, {"consents": "Consent?patient=p"}, {"context.patientId": "p"})
+    answer = source.fetch(("consents",))["consents"]
+    problems = () if is_whole else ("it does not hold the patient of the call",)
+    completeness = Completeness.COMPLETE if is_whole else Completeness.FAILED
+    assert (answer.completeness, answer.problems) == (completeness, problems)
+
+
 @pytest.mark.parametrize(
     ("template", "problem"),
     [
@@ -104,34 +172,3 @@ def test_source_tells_an_empty_search_from_an_impossible_one() -> None:
     assert not answers["flags"].entries
     assert answers["odd"].completeness is Completeness.NOT_ATTEMPTED
     assert "encounter" in answers["odd"].problems[0]
-
-
-def test_read_entries_of_bundle_resource_and_folder(tmp_path: Path) -> None:
-    resource = {"resourceType": "Patient", "id": "p"}
-    bundle = {"resourceType": "Bundle", "entry": [{"fullUrl": "urn:uuid:1", "resource": resource}]}
-    (tmp_path / "a.json").write_text(json.dumps(bundle), encoding="utf-8")
-    (tmp_path / "b.json").write_text(json.dumps(resource), encoding="utf-8")
-    (tmp_path / "story.md").write_text("not read", encoding="utf-8")
-    assert read_entries(tmp_path / "a.json") == (Entry(resource, "urn:uuid:1"),)
-    assert read_entries(tmp_path) == (Entry(resource, "urn:uuid:1"), Entry(resource))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        pytest.param('{"resourceType": "Bundle", "entry": [{}]}', id="entry-without-resource"),
-        pytest.param('{"id": "p"}', id="not-fhir"),
-        pytest.param("[]", id="not-an-object"),
-        pytest.param("{", id="not-json"),
-    ],
-)
-def test_read_entries_names_the_file_that_is_wrong(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "bundle.json"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(ContentError, match=r"bundle\.json"):
-        read_entries(path)
-
-
-def test_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ContentError, match=r"no \*\.json"):
-        read_entries(tmp_path)

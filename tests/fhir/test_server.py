@@ -349,6 +349,23 @@ def test_no_time_left_is_no_attempt() -> None:
     assert server.connections == 0
 
 
+def test_no_thread_to_be_had_is_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for the Conditions, which a call is refused without, nor for any other search."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with FhirServer(CHART) as server, opened(server) as source:
+        with monkeypatch.context() as limited:
+            limited.setattr(threading.Thread, "start", refuse)
+            answers = source.fetch(("conditions", "reports"))
+        assert {answer.completeness for answer in answers.values()} == {NOT_ATTEMPTED}
+        assert {problem for answer in answers.values() for problem in answer.problems} == {
+            "no time was left to ask the FHIR server"
+        }
+        assert source.outcomes() == {"no-time": 2}
+
+
 def test_all_searches_go_out_at_once() -> None:
     """Nobody is answered before all three have asked."""
     everybody = threading.Barrier(3, timeout=10)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from cds_service.errors import MalformedCall
-from cds_service.hooks.feedback import BadItem, FeedbackItem, read_feedback, read_timestamp
+from cds_service.hooks.feedback import BadItem, FeedbackItem, only_reasons, read_feedback, read_timestamp
 
 CARD = "0b2cd2de-9a56-5f84-8b6a-4f1e0a1c9d11"
+FIRST, SECOND = "1d1e0a1c-9a56-5f84-8b6a-4f1e0a1c9d11", "2D1E0A1C-9a56-5f84-8b6a-4f1e0a1c9d11"
 ODD_REASONS: list[Any] = [None, "", "text", 7, [], {}, {"reason": None}, {"reason": "text"}, {"reason": []}, [None]]
 ODD_CARDS: list[Any] = [None, "", " ", 7, {}, ["x"]]
 ODD_OUTCOMES: list[Any] = [None, "", "ignored", "Accepted", 7, ["accepted"], {}]
@@ -47,7 +48,7 @@ REASONED = FeedbackItem(CARD, "overridden", AT, (), "https://x.example/reasons",
         ),
         pytest.param(
             {**OVERRIDDEN, "overrideReason": {"reason": {"code": "John Smith", "system": "John Smith"}}},
-            FeedbackItem(CARD, "overridden", AT),
+            FeedbackItem(CARD, "overridden", AT, (), "", "other"),
             id="words-in-place-of-a-code",
         ),
         *(
@@ -55,16 +56,26 @@ REASONED = FeedbackItem(CARD, "overridden", AT, (), "https://x.example/reasons",
             for odd in ODD_REASONS
         ),
         pytest.param(
-            {**ACCEPTED, "acceptedSuggestions": [{"id": "s-1"}, {"id": "s-2"}, {"id": "s-1"}]},
-            FeedbackItem(CARD, "accepted", AT, ("s-1", "s-2")),
+            {**ACCEPTED, "acceptedSuggestions": [{"id": FIRST}, {"id": SECOND}, {"id": FIRST}]},
+            FeedbackItem(CARD, "accepted", AT, (FIRST, SECOND)),
             id="accepted",
         ),
         pytest.param(ACCEPTED, FeedbackItem(CARD, "accepted", AT), id="decision-37-no-suggestions"),
         pytest.param({**ACCEPTED, "acceptedSuggestions": []}, FeedbackItem(CARD, "accepted", AT), id="37-empty"),
         pytest.param(
-            {**ACCEPTED, "acceptedSuggestions": [None, "s-1", {"id": 7}, {}, {"id": "John Smith"}]},
+            {**ACCEPTED, "acceptedSuggestions": [None, FIRST, {"id": 7}, {}, {"id": "John Smith"}]},
             FeedbackItem(CARD, "accepted", AT),
             id="odd-suggestions",
+        ),
+        pytest.param(
+            {**ACCEPTED, "acceptedSuggestions": [{"id": "MRN-4711-Smith"}, {"id": f"{FIRST}0"}, {"id": SECOND}]},
+            FeedbackItem(CARD, "accepted", AT, (SECOND,)),
+            id="ids-that-are-no-uuids",
+        ),
+        pytest.param(
+            {**ACCEPTED, "acceptedSuggestions": [{"id": f"{FIRST[:-2]}{number:02}"} for number in range(60)]},
+            FeedbackItem(CARD, "accepted", AT, tuple(f"{FIRST[:-2]}{number:02}" for number in range(50))),
+            id="fifty-and-no-more",
         ),
         pytest.param(
             {**ACCEPTED, "card": "123456", "x": {"y": 1}}, FeedbackItem("123456", "accepted", AT), id="epic-id"
@@ -91,6 +102,22 @@ BAD = [
         for value in ODD_TIMES
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("system", "code", "kept"),
+    [
+        ("urn:ours", "biopsy-declined", ("urn:ours", "biopsy-declined")),
+        ("urn:ours", "Smith", ("", "other")),
+        ("urn:theirs", "biopsy-declined", ("", "other")),
+        ("urn:Smith", "", ("", "other")),
+        ("", "biopsy-declined", ("", "other")),
+        ("", "", ("", "")),
+    ],
+)
+def test_only_our_reasons_are_kept(system: str, code: str, kept: tuple[str, str]) -> None:
+    item = only_reasons(FeedbackItem(CARD, "overridden", AT, (), system, code, True), "urn:ours", {"biopsy-declined"})
+    assert item == FeedbackItem(CARD, "overridden", AT, (), *kept, True)
 
 
 @pytest.mark.parametrize(("item", "says"), BAD)

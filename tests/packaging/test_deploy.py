@@ -14,9 +14,10 @@ from ruamel.yaml import YAML
 from cds_service.cli import main
 from cds_service.config import DEFAULTS, Config, read_config
 from cds_service.errors import ConfigError
+from cds_service.fhir.lines import FIRST_AT_ONCE, MOST_AT_ONCE
 from cds_service.store.database import store_url
 from cds_service.web.metrics import PATH as METRICS
-from cds_service.web.server import GRACE_SECONDS
+from cds_service.web.server import BLOCKING_THREADS, GRACE_SECONDS
 from tests.packaging.commands import ROOT
 from tests.packaging.test_dockerfile import FINAL
 from tests.web.service_calls import client
@@ -260,6 +261,18 @@ def test_containers_of_compose_are_locked_down(service: dict[str, Any]) -> None:
     assert int(service["user"].split(":")[0]) > 0
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
     assert service["restart"] == "unless-stopped"
+
+
+def test_compose_allows_the_threads_of_its_workers_at_several_fhir_servers() -> None:
+    """Kubernetes sets no such limit in a manifest. What is over: interpreter, server, store, key sets, probes."""
+    workers = int(str(SERVICE["environment"]["CDS_WORKERS"]).partition(":-")[2].rstrip("}"))
+    servers, over = 6, 100
+    of_worker = servers * (FIRST_AT_ONCE + MOST_AT_ONCE) + BLOCKING_THREADS + over
+    assert SERVICE["pids_limit"] >= workers * of_worker
+    document = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+    assert f"`pids_limit` of `compose.yaml` ({SERVICE['pids_limit']})" in document
+    assert f"{workers} workers at {servers} FHIR servers" in document
+    assert f"at most {FIRST_AT_ONCE + MOST_AT_ONCE} connections to each server, {FIRST_AT_ONCE} of them" in document
 
 
 def test_compose_publishes_on_loopback_and_hides_the_database() -> None:

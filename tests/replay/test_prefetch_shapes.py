@@ -54,6 +54,15 @@ def test_read_gives_the_bare_resource_or_null() -> None:
     assert fill_prefetch(TEMPLATES, VALUES, ())["patient"] is None
 
 
+def test_read_of_a_patient_that_others_name_by_full_url_keeps_it() -> None:
+    resource = {"resourceType": "Patient", "id": "p"}
+    for url in ("urn:uuid:7", "https://fhir.example.org/r4/Patient/p"):
+        prefetch = fill_prefetch(TEMPLATES, VALUES, (Entry(resource, url), Entry(resource)))
+        answer = PrefetchSource(prefetch, TEMPLATES).fetch(("patient",))["patient"]
+        assert answer.completeness is Completeness.COMPLETE
+        assert (Entry(resource, url) in answer.entries) is url.startswith("urn:")
+
+
 def test_searchset_carries_full_urls_and_no_empty_entry() -> None:
     filled = fill_prefetch(TEMPLATES, VALUES, ENTRIES)["reports"]
     assert filled["total"] == 1

@@ -87,11 +87,16 @@ def feedback_on(cards: list[Json]) -> Json:
     items: list[Json] = []
     for card in cards:
         reason = {"code": f"{NOTE} x", "system": f"{NOTE} x", "display": NOTE}
+        # Without a blank they look like codes.
+        coded = {"code": NOTE, "system": f"urn:{NUMBER}", "display": NOTE}
+        ours = {"code": NOTE, "system": content().pathway.override_system}
         said = {"card": card["uuid"], "outcomeTimestamp": WHEN, OTHER: OTHER}
         items += [
             {**said, "outcome": "overridden", "overrideReason": {"reason": reason, "userComment": COMMENT}},
             {**said, "outcome": "overridden", "overrideReasons": {"reason": reason, "userComment": COMMENT}},
-            {**said, "outcome": "accepted", "acceptedSuggestions": [{"id": f"{OTHER} x"}]},
+            {**said, "outcome": "overridden", "overrideReason": {"reason": coded}},
+            {**said, "outcome": "overridden", "overrideReason": {"reason": {"coding": [ours]}}},
+            {**said, "outcome": "accepted", "acceptedSuggestions": [{"id": f"{OTHER} x"}, {"id": NUMBER}]},
             {**said, "outcome": COMMENT},
             {**said, "outcome": "overridden", "card": NUMBER},
             {**said, "outcome": "overridden", "outcomeTimestamp": NOTE},

@@ -182,7 +182,8 @@ def test_a_long_chain_of_causes_is_cut(lines: Callable[[], str]) -> None:
 def test_the_call_line_has_these_fields_and_no_others(lines: Callable[[], str]) -> None:
     post(stored("sandbox-rx-capecitabine"))
     line = json.loads(lines())
-    assert set(line) == {"event", "service", "method", "status", "ms", "outcomes", "cards", "silences"}
+    assert set(line) == {"event", "service", "method", "status", "ms", "outcomes", "cards", "silences", "fetches"}
+    assert line["fetches"] == {"not-allowed": 1}, "the call names a server, and there are no clients"
     assert (line["event"], line["service"], line["status"]) == ("call", f"{ID}order-select", 200)
     assert line["cards"] == ["TissueBeforeSystemicTherapy:not-found:warning", "PancreasProtocolCt:no-protocol-ct:info"]
 

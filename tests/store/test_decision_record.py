@@ -99,6 +99,9 @@ PATIENT = "eXq7.Vm-4TzK"
         (f"Patient/{PATIENT}", False),
         ("Patient/another", False),
         ("Practitioner/p1", False),
+        ("PractitionerRole/p1", False),
+        ("Person/p1", False),
+        ("RelatedPerson/p1", False),
         (f"Condition/{PATIENT}", False),
         (f"Condition/{PATIENT.upper()}-3", False),
         ("Condition/John Smith", False),
@@ -124,6 +127,12 @@ def test_a_short_patient_id_hides_no_other_reference() -> None:
     assert fact["evidence"][1].startswith("Condition/~")
 
 
+@pytest.mark.parametrize(("patient", "kept"), [("1c4", True), ("1c4a", False)])
+def test_an_id_of_four_characters_tells_of_its_patient_within_another(patient: str, kept: bool) -> None:
+    fact = described(patient, Evidence(f"Condition/x{patient}-2", "")).facts["liver_metastases"]
+    assert (fact["evidence"] == [f"Condition/x{patient}-2"]) is kept
+
+
 def test_only_state_and_references_of_a_fact_are_kept() -> None:
     item = Evidence("Condition/c1", "TEXT", "2026-01-01", "STATUS", "QUOTE", True, "WHY")
     assert described(PATIENT, item, item).facts == {
@@ -136,3 +145,6 @@ def test_references_are_bounded_and_the_rest_counted() -> None:
     fact: Any = described(PATIENT, *many).facts["liver_metastases"]
     assert (len(fact["evidence"]), fact["more_evidence"]) == (MOST_REFERENCES, 7)
     assert "set_aside" not in fact
+    exactly: Any = described(PATIENT, *many[:MOST_REFERENCES]).facts["liver_metastases"]
+    assert len(exactly["evidence"]) == MOST_REFERENCES
+    assert "more_evidence" not in exactly

@@ -13,7 +13,7 @@ from cds_service.errors import StoreError
 from cds_service.hooks.feedback import FeedbackItem
 from cds_service.store import decisions as subject
 from cds_service.store.database import reading
-from cds_service.store.decisions import Wanted, find_decisions, purge_decisions
+from cds_service.store.decisions import Wanted, client_names, find_decisions, purge_decisions
 from cds_service.store.feedback import FeedbackOrigin
 from cds_service.store.schema import shown_cards
 from cds_service.store.show import decision_lines
@@ -104,13 +104,17 @@ def several(store: Store) -> Store:
         ({"service": "other"}, ["d-1"]),
         ({"client": "general"}, ["d-2"]),
         ({"client": ""}, ["d-3", "d-1", "d-0"]),
-        ({"patient": "q" * 64}, ["d-2"]),
+        ({"patients": ("q" * 64, "r" * 64)}, ["d-2"]),
         ({"topic": "PetCt"}, ["d-3"]),
         ({"since": NOW + timedelta(hours=1), "until": NOW + timedelta(hours=3)}, ["d-2", "d-1"]),
     ],
 )
 def test_what_is_asked_for(several: Store, wanted: dict[str, Any], found: list[str]) -> None:
     assert ids(several, **wanted) == found
+
+
+def test_clients_are_named_once_each(several: Store) -> None:
+    assert sorted(client_names(several.engine)) == ["", "general"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from cds_service.errors import StoreError
 from cds_service.store import group_commit
-from cds_service.store.database import FILE, migrate, open_engine, reading, store_url
+from cds_service.store.database import FILE, Collision, migrate, open_engine, reading, store_url
 from cds_service.store.group_commit import GroupCommit, Place
 from tests.store.databases import database
 
@@ -72,6 +72,60 @@ def test_what_waits_goes_out_in_one_transaction(setting: str) -> None:
     assert commits.transactions == 2
     commits.close()
     assert len(names(setting)) == 29
+
+
+def test_without_a_thread_a_write_fails_and_the_next_one_tries_again(
+    setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    commits = GroupCommit(open_engine(store_url(setting)), LONG)
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(StoreError, match="no thread"):
+            commits.run(insert("a"))
+    assert commits.run(insert("b")) == "b"
+    commits.close()
+    assert names(setting) == {"b"}
+
+
+def test_what_was_done_in_a_transaction_that_gave_way_is_forgotten(setting: str) -> None:
+    """A write that failed there and succeeds when it is done again has succeeded; and the other way round."""
+    commits = GroupCommit(open_engine(store_url(setting)), LONG)
+    held, tries = Held(), list[str]()
+
+    def fails_first(connection: Connection) -> str:
+        tries.append("fails first")
+        if tries.count("fails first") == 1:
+            raise StoreError("first time")
+        return insert("a")(connection)
+
+    def fails_later(connection: Connection) -> str:
+        tries.append("fails later")
+        if tries.count("fails later") == 2:
+            raise StoreError("second time")
+        return insert("b")(connection)
+
+    def gives_way(connection: Connection) -> str:
+        tries.append("gives way")
+        if tries.count("gives way") == 1:
+            raise Collision("40P01")
+        return insert("c")(connection)
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(commits.run, held)
+        assert held.entered.wait(LONG)
+        writes = (fails_first, fails_later, gives_way)
+        rest = [pool.submit(commits.run, write, (place, "")) for place, write in enumerate(writes)]
+        until(lambda: len(commits._waiting) == 3)
+        held.go.set()
+        first.result()
+        assert rest[0].result() == "a"
+        assert getattr(rest[1].exception(), "kind", "") == "second time"
+        assert rest[2].result() == "c"
+    commits.close()
+    assert names(setting) == {"a", "c"}
 
 
 def test_a_write_that_fails_takes_no_other_with_it(setting: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -467,6 +470,60 @@ def test_without_a_thread_for_the_alarm_nothing_is_fetched(server: str, clock: C
     with pytest.raises(KeysUnreadable, match="no thread"):
         read_url(f"{server}/keys", clock, Failing())
     assert Answering.seen == []
+
+
+CERTIFICATE = Path(__file__).parents[1] / "fhir" / "certificate.pem"
+
+
+def over_tls(body: bytes) -> Iterator[str]:
+    """The URL of a key set at a server whose certificate nobody vouches for but ``SSL_CERT_FILE``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            # A client that does not believe us breaks off.
+            with suppress(OSError):
+                connection, _ = server.accept()
+                with context.wrap_socket(connection, server_side=True) as tls:
+                    tls.recv(4096)
+                    tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"https://localhost:{server.getsockname()[1]}/jwks"
+        thread.join(WAIT_SECONDS)
+
+
+@pytest.fixture
+def fresh_roots() -> Iterator[None]:
+    """Roots are read once in a process."""
+    key_sets._roots.cache_clear()
+    yield
+    key_sets._roots.cache_clear()
+
+
+@pytest.mark.usefixtures("fresh_roots")
+@pytest.mark.parametrize("is_named", [True, False])
+def test_an_authority_of_the_hospital_is_believed_if_it_is_named(
+    is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The roots are those of FHIR servers: ``SSL_CERT_FILE`` beside the public ones."""
+    if is_named:
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    for url in over_tls(b"{}"):
+        if is_named:
+            assert read_url(url, time.monotonic) == b"{}"
+        else:
+            with pytest.raises(KeysUnreadable, match="SSLError"):
+                read_url(url, time.monotonic)
+
+
+@pytest.mark.usefixtures("fresh_roots")
+def test_servers_are_checked_by_the_roots_of_fhir_servers_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_sets, "load_roots", lambda: ssl.create_default_context(cafile=str(CERTIFICATE)))
+    for url in over_tls(b"{}"):
+        assert read_url(url, time.monotonic) == b"{}"
 
 
 def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:

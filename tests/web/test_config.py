@@ -187,7 +187,7 @@ def at_site(tmp_path: Path, text: str, **environ: str) -> Config:
 @pytest.mark.parametrize(
     ("text", "environ", "loopback_only", "development"),
     [
-        pytest.param("", {}, True, True, id="no-clients"),
+        pytest.param("", {}, True, False, id="no-clients"),
         pytest.param("", {"CDS_INSECURE": "1", "CDS_UUID_KEY": KEY}, False, False, id="no-clients-insecure"),
         pytest.param("", ELSEWHERE, False, False, id="no-clients-elsewhere"),
         pytest.param(OPEN, {}, True, False, id="open"),
@@ -202,7 +202,7 @@ def test_who_is_answered(
     tmp_path: Path, text: str, environ: dict[str, str], loopback_only: bool, development: bool
 ) -> None:
     config = at_site(tmp_path, text, **environ)
-    assert (config.answers_loopback_only, config.development) == (loopback_only, development)
+    assert (config.answers_loopback_only, config.registry.development) == (loopback_only, development)
     assert read_config(config.as_environ()) == config
 
 
@@ -254,6 +254,11 @@ def test_what_the_operator_hears_of_clients(tmp_path: Path, text: str, says: str
     (warning,) = at_site(tmp_path, text, CDS_UUID_KEY=KEY, CDS_STORE="/").warnings
     assert warning.startswith("CDS_SITE")
     assert says in warning
+
+
+def test_without_a_site_file_none_is_said_to_name_no_clients() -> None:
+    (warning,) = read_config({"CDS_UUID_KEY": KEY, "CDS_STORE": "/"}).warnings
+    assert warning.startswith("CDS_SITE is not set, so there are no clients: only callers on this machine")
 
 
 def test_with_issuers_there_is_nothing_to_warn_of(tmp_path: Path) -> None:

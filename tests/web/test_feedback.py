@@ -83,16 +83,16 @@ def test_fb_05_08_overridden_with_a_reason_of_the_card(
 
 
 @pytest.mark.parametrize(
-    ("reason", "code"),
+    "reason",
     [
-        ({"system": "ours", "code": "not-one-of-ours"}, ""),
-        ({"system": "urn:oid:1.2.3", "code": "42"}, "42"),
-        ({"code": "42"}, "42"),
-        ({"system": "urn:oid:1.2.3", "code": "John Smith"}, ""),
+        {"system": "ours", "code": "Maria.Musterfrau-1950-01-02"},
+        {"system": "urn:Maria-Musterfrau", "code": "biopsy-declined"},
+        {"code": "42"},
+        {"code": "John Smith"},
     ],
 )
-def test_reasons_of_others_are_kept_if_they_are_codes(
-    app: Flask, web: FlaskClient, card: dict[str, Any], reason: dict[str, str], code: str
+def test_of_reasons_that_are_not_ours_is_kept_that_there_was_one(
+    app: Flask, web: FlaskClient, card: dict[str, Any], reason: dict[str, str]
 ) -> None:
     if reason.get("system") == "ours":
         reason = {**reason, "system": content().pathway.override_system}
@@ -100,7 +100,14 @@ def test_reasons_of_others_are_kept_if_they_are_codes(
         200,
         {"received": 1, "ignored": 0},
     )
-    assert [said["reason_code"] for said in kept(app)] == [code]
+    assert [(said["reason_system"], said["reason_code"]) for said in kept(app)] == [("", "other")]
+
+
+def test_ids_of_suggestions_that_are_not_ours_are_left_out(app: Flask, web: FlaskClient, card: dict[str, Any]) -> None:
+    ids = [card["suggestions"][0]["uuid"], "MRN-4711-Musterfrau"]
+    item = {**overridden(card["uuid"]), "outcome": "accepted", "acceptedSuggestions": [{"id": ident} for ident in ids]}
+    assert send(web, item) == (200, {"received": 1, "ignored": 0})
+    assert [said["suggestions"] for said in kept(app)] == [ids[:1]]
 
 
 @pytest.mark.parametrize("end", ["", "/"])

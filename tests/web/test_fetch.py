@@ -275,11 +275,40 @@ def test_fhir_03_without_a_whole_token_none_is_sent(authorization: Any) -> None:
 @pytest.mark.parametrize(
     ("patient", "reads"), [("somebody-else", False), (PATIENT, True), (f"Patient/{PATIENT}", True)]
 )
-def test_fhir_04_a_token_for_another_patient_reads_nothing(patient: str, reads: bool) -> None:
+def test_fhir_04_a_token_for_another_patient_reads_nothing_and_leaves_a_trace(
+    patient: str, reads: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     with serving() as (server, post):
         answer = post(body(fhirAuthorization={**AUTHORIZATION, "patient": patient}))
         assert answer.status_code == (200 if reads else 412)
         assert bool(server.requests) is reads
+    assert fetches_in(caplog) == ({"answered": len(content().prefetch)} if reads else {"other-patient": 1})
+
+
+def fetches_in(caplog: pytest.LogCaptureFixture) -> Any:
+    """The outcomes in the last line of the call log."""
+    return json.loads(caplog.records[-1].getMessage()).get("fetches")
+
+
+@pytest.mark.parametrize("registry", [may_read("http://127.0.0.1:8090/fhir"), may_read(), Registry()])
+def test_a_server_that_is_named_and_not_read_leaves_a_trace(
+    registry: Registry, caplog: pytest.LogCaptureFixture, contacts: list[Any]
+) -> None:
+    """One that the client may not name, and any where there are no clients at all. No server named, none to tell of."""
+    app = create_app(Config(registry=registry), content(), lambda: STORY.now)
+    for more, fetches in (({"fhirServer": "https://ehr.example.org/r4"}, {"not-allowed": 1}), ({}, None)):
+        app.test_client().post(f"/cds-services/{ID}{STORY.hook}", data=json.dumps(body(**more)))
+        assert fetches_in(caplog) == fetches
+    client = registry.clients[0].name if registry.clients else ""
+    shown = app.test_client().get("/metrics").text
+    assert f'cds_fhir_fetches_total{{client="{client}",outcome="not-allowed"}} 1.0' in shown
+    assert contacts == []
+
+
+@pytest.fixture(autouse=True)
+def all_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """The call log is caught."""
+    caplog.set_level(logging.INFO, logger=LOGGER)
 
 
 @pytest.fixture
