@@ -135,15 +135,20 @@ def _observations(case: Case, words: Vocabulary) -> Iterator[_Statement]:
         if _METASTASIS in words.coded(values):
             names |= {"resectability.metastatic"}
         when = report_date(item, case)
-        why = _not_of_this_cancer(item, words, case) if report_status(item) == "final" else "not final or withdrawn"
+        is_tumours = "value.resectability" in names
+        why = "not final or withdrawn"
+        if report_status(item) == "final":
+            why = _not_of_this_cancer(item, words, case, is_tumours=is_tumours)
         yield from _statement(_OBSERVED, names, when, _line(item, label_of(values), when, why), case)
 
 
-def _not_of_this_cancer(item: Resource, words: Vocabulary, case: Case) -> str:
-    """Why an Observation is no stage or resectability of this cancer, "" if it is: other diseases have stages too."""
-    if words.both(concepts_of(item, "code")).isdisjoint(_OF_CANCER) and _METASTASIS not in words.coded(
-        concepts_of(item, "code", "valueCodeableConcept")
-    ):
+def _not_of_this_cancer(item: Resource, words: Vocabulary, case: Case, *, is_tumours: bool) -> str:
+    """Why an Observation is no stage or resectability of this cancer, "" if it is: other diseases have stages too.
+
+    ``is_tumours``: its value is said of tumours alone, so that its own name, often a local one, need not be known.
+    """
+    is_known = is_tumours or not words.both(concepts_of(item, "code")).isdisjoint(_OF_CANCER)
+    if not is_known and _METASTASIS not in words.coded(concepts_of(item, "code", "valueCodeableConcept")):
         return "not known to be a stage or the resectability of a cancer"
     for reference in reference_texts(item.get("focus")):
         target = case.record.resolve(reference, item)

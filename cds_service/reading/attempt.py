@@ -161,12 +161,11 @@ def _stopped(found: Sequence[_Seen]) -> _Seen | None:
 
 
 def _unseen(found: Sequence[_Seen]) -> _Seen | None:
-    """Where the lesion was not seen, by name if it is named anywhere; "not seen" alone yields to "lesion well seen"."""
+    """Where the lesion was not seen: by name if anywhere; "not seen" alone yields to a later "lesion well seen"."""
     unseen = [seen for seen in found if seen.match.kind == "unseen"]
     named = next((seen for seen in unseen if seen.match.label == NAMED), None)
-    if named is None and any(seen.match.label == CLEARLY for seen in found):
-        return None
-    return named or next(iter(unseen), None)
+    last_clear = max((seen.match.start for seen in found if seen.match.label == CLEARLY), default=-1)
+    return named or next((seen for seen in unseen if seen.match.start > last_clear), None)
 
 
 def _sampled(found: Sequence[_Seen]) -> _Seen | None:

@@ -27,6 +27,8 @@ _BACKWARDS = frozenset({"after", "both"})
 _NOT_ALL = frozenset({"not", "hardly", "if", "unless", "until", "should"})
 _ALL = frozenset({"all", "every"})
 _ALONE = frozenset({"some", "most"})
+_JOINTS = frozenset({"or", "and", "nor", "/"})
+_THIS = frozenset({"that", "this"})
 _SHORTLY = 4
 _COUNTED = 7
 _WINDOW = 9
@@ -77,6 +79,8 @@ class DenialWords:
     ends: frozenset[str]
     seeing: frozenset[str]
     newly: frozenset[str]
+    measures: frozenset[str]
+    settled: frozenset[str]
     untitled: frozenset[str]
     ultrasound: frozenset[str]
     ct: frozenset[str]
@@ -234,10 +238,19 @@ def _of_a_change(
     between = _up_to_a_cut(words, after, named)
     if len(between) < named - after or lists.suggesting.intersection(between):
         return False
+    if _joins_another(lists, between):
+        return False
     places = {place for match in matches for place in range(match.start, match.end)}
     return words[after - 1] in lists.changes or all(
         words[place] in lists.leading_on or place in places for place in range(after, named)
     )
+
+
+def _joins_another(lists: DenialWords, between: Sequence[str]) -> bool:
+    """Whether the change is one of several things that are denied: "no progression or liver metastases"."""
+    of_the_same = lists.measures | lists.changes | lists.vague_changes
+    joined = [word for joint, word in pairwise(between) if joint in _JOINTS]
+    return any(word not in of_the_same for word in joined) or not _JOINTS.isdisjoint(between[-1:])
 
 
 def _visible_now(lists: DenialWords, words: Sequence[str], sentence: Sentence, denial: Match) -> bool:
@@ -265,12 +278,31 @@ def _exception(
     )
     if excepted is None or _CUTS.intersection(words[denial.end : excepted.start]):
         return ""
+    if denial.label == "before":
+        return _other_than(lists, words, sentence, matches, excepted)
     leads = excepted.start < denial.start
     end = excepted.end + len(_up_to_a_cut(words, excepted.end, excepted.end + _COUNTED if leads else sentence.end))
     kinds = {match.kind for match in matches if excepted.end <= match.start < end}
     if kinds & _HARMLESS or (kinds & {"elsewhere", "all-over"} and not kinds & {"liver", "segment"}):
         return ""
     return "neutral" if kinds & _LEFT_OUT and not kinds & _DOUBTED else "indeterminate"
+
+
+def _other_than(
+    lists: DenialWords, words: Sequence[str], sentence: Sentence, matches: Sequence[Match], excepted: Match
+) -> str:
+    """What "no metastases other than" comes to: what is left out is one, unless it is called something else.
+
+    A lesion that was treated, or is harmless, denies them all the same; of another lesion nobody said that it is one.
+    """
+    kinds = {match.kind for match in matches if match.start >= excepted.end}
+    left_out = words[excepted.end : sentence.end]
+    if not left_out or left_out[0] in _THIS or not lists.settled.isdisjoint(left_out):
+        return ""
+    if kinds & _HARMLESS or (kinds & {"elsewhere", "all-over"} and not kinds & {"liver", "segment"}):
+        return ""
+    is_one = "metastasis" in kinds or not kinds & NEWS
+    return "neutral" if is_one and kinds & _LEFT_OUT and not kinds & _DOUBTED else "indeterminate"
 
 
 def _others_stay(
@@ -324,7 +356,9 @@ def _of_another_examination(
         return "indeterminate"
     if _is_stated(lists, words, matches, denial, named):
         return "neutral"
-    own_present = not then and not own and not past and _ULTRASOUND not in ranks and not lists.phases.intersection(said)
+    # Whatever report it stands in: nothing sees more in the liver than MRI.
+    is_best = not past or _MRI in ranks
+    own_present = not then and not own and is_best and _ULTRASOUND not in ranks and not lists.phases.intersection(said)
     return "" if own_present else "indeterminate"
 
 

@@ -23,6 +23,8 @@ _CUTS = frozenset(
 _OTHERS = frozenset({"other-organ", "aftermath"})
 _ELSEWHERE = frozenset({"ct", "mri", "mr", "pet"})
 _ON = frozenset({"on", "in", "at", "by"})
+_ARTICLES = frozenset({"the", "a", "this"})
+_AROUND = frozenset({"near", "in", "into", "within", "inside", "beside", "at", "to", "towards", "of", "through"})
 _AHEAD = 6
 _AIMING = frozenset({"targeted", "targetable"})
 
@@ -77,9 +79,10 @@ def _whose(lists: SightWords, words: Sequence[str], sentence: Sentence, match: M
         return "open"
     start, end = _clause(words, sentence, match)
     before, after = words[start : match.start], words[match.end : min(end, match.end + _AHEAD)]
-    if not lists.tools.isdisjoint(before):
-        return ""
     targets = lists.targets | lists.also_targets
+    tools = [place for place, word in enumerate(before) if word in lists.tools]
+    if tools and not _named_behind(before[tools[-1] + 1 :], targets):
+        return ""
     is_active = own[-1] in lists.seeing_actively
     if not targets.isdisjoint(before) or (is_active and not targets.isdisjoint(after)):
         return NAMED
@@ -98,6 +101,15 @@ def _whose(lists: SightWords, words: Sequence[str], sentence: Sentence, match: M
     known = {place for each in matches for place in range(each.start, each.end)}
     is_open = head < start or words[head] in lists.pointers or words[head].isdigit() or head in known
     return "open" if is_open else ""
+
+
+def _named_behind(words: Sequence[str], targets: frozenset[str]) -> bool:
+    """Whether a lesion stands behind a tool for itself: not in "needle near the lesion"."""
+    place = next((place for place, word in enumerate(words) if word in targets), None)
+    if place is None:
+        return False
+    ahead = [word for word in words[:place] if word not in _ARTICLES]
+    return not ahead or ahead[-1] not in _AROUND
 
 
 def _is_elsewhere(words: Sequence[str], sentence: Sentence, match: Match) -> bool:

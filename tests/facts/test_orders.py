@@ -157,6 +157,10 @@ def test_drug_classes(medication: Any, kinds: frozenset[str]) -> None:
                 ("continuous infusion", SYSTEMIC),
                 ("intravenous or intra-arterial", SYSTEMIC),
                 ("after hepatic arterial infusion", SYSTEMIC),
+                ("1000 mg/m2 over 30 min. Avoid intra-arterial injection.", SYSTEMIC),
+                ("never by intra-arterial injection", SYSTEMIC),
+                ("accidental intra-arterial injection: stop", SYSTEMIC),
+                ("inadvertent intraperitoneal spill: call the pharmacy", SYSTEMIC),
             )
             for number, dosage in enumerate(
                 (

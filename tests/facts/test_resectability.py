@@ -242,6 +242,21 @@ def test_a_stage_counts_where_the_code_or_the_name_is_of_a_cancers_stage(code: J
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "state"),
+    [
+        ("MDT conclusion", "borderline resectable", "yes:borderline"),
+        ("Tumour board outcome", "Locally advanced, unresectable", "yes:locally-advanced"),
+        ("Stage", "locally advanced pancreatic cancer", "yes:locally-advanced"),
+        ("WHO cancer stage", "locally advanced", "yes:locally-advanced"),
+        ("Cancer disease status", "metastatic", "yes:metastatic"),
+        ("ECG interpretation", "borderline", "unknown:not-found"),
+    ],
+)
+def test_a_value_that_only_tumours_have_needs_no_known_name(name: str, value: str, state: str) -> None:
+    assert make_case(observed(value) | {"code": named(name)}).fact("resectability").state == state
+
+
+@pytest.mark.parametrize(
     "code",
     [
         named("Pressure injury stage"),

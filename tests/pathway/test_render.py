@@ -199,6 +199,22 @@ def test_gaps_name_searches_exclusions_and_notes_once(content: Content) -> None:
     assert "- a selection matched no draft order" in block
 
 
+def test_no_markup_forms_among_the_gaps(content: Content) -> None:
+    attack = "<img src=x onerror=alert(1)> [click](http://evil.example)"
+    base = decision(
+        "could-not-check",
+        tissue_confirmation=Fact("tissue_confirmation", "unknown", "not-searched", gaps=(f"reports: {attack}",)),
+    )
+    searches = {"flags": Search("flags", Completeness.FAILED, (attack,))}
+    decided = replace(
+        base, searches=MappingProxyType(searches), orders=replace(base.orders, notes=(f"a note {attack}",))
+    )
+    block = card_of(content, decided)["detail"].partition("**Not read or not certain**")[2]
+    assert block.count("&lt;img") == len(("gap", "problem", "note"))
+    assert "<img" not in block
+    assert block.count("](") == block.count("\\](")
+
+
 def test_orders_are_named_and_escaped(content: Content) -> None:
     detail = card_of(content, decision("not-found"))["detail"]
     assert "- MedicationRequest/m1: gemcitabine &lt;b&gt;1 g&lt;\\/b&gt;" in detail
