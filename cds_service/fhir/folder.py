@@ -93,14 +93,15 @@ def find_in_chart(entries: tuple[Entry, ...], query: Query) -> tuple[Entry, ...]
     and counts it. A Patient may be named by the fullUrl under which it came.
     """
     known = {
-        entry.full_url: type_and_id(entry.resource)
+        relative_reference(entry.full_url): type_and_id(entry.resource)
         for entry in entries
         if entry.resource.get("resourceType") == "Patient" and entry.full_url
     }
 
     def is_possible(resource: Resource, wanted: str) -> bool:
-        named = [known.get(name, name) for name in _patients_of(resource)]
-        return wanted in named or not any(name.startswith("Patient/") for name in named)
+        written = _patients_of(resource)
+        named = [known.get(name, name) for name in written]
+        return wanted in (*written, *named) or not any(name.startswith("Patient/") for name in named)
 
     return _find(entries, query, is_possible)
 

@@ -92,6 +92,8 @@ OURS, THEIRS = "urn:uuid:1", "urn:uuid:2"
             {"subject": {"reference": "https://fhir.example.org/r4/Patient/p/_history/2"}}, True, id="absolute"
         ),
         pytest.param({"subject": {"reference": OURS}}, True, id="our-full-url"),
+        pytest.param({"subject": {"reference": "https://old.example.org/Patient/77"}}, True, id="our-odd-full-url"),
+        pytest.param({"subject": {"reference": "https://old.example.org/Patient/p"}}, True, id="ours-whoever-else"),
         pytest.param({}, True, id="nobody"),
         pytest.param({"subject": "Patient/q"}, True, id="unreadable"),
         pytest.param({"subject": {"reference": "urn:uuid:3"}}, True, id="unknown-full-url"),
@@ -111,6 +113,8 @@ def test_in_one_patients_chart_only_what_names_another_is_left_out(
         Entry({"resourceType": "Patient", "id": "p"}, OURS),
         Entry({"resourceType": "Patient", "id": "q"}, THEIRS),
         Entry({"resourceType": "Patient", "id": "q"}),
+        Entry({"resourceType": "Patient", "id": "p"}, "https://old.example.org/Patient/77"),
+        Entry({"resourceType": "Patient", "id": "q"}, "https://old.example.org/Patient/p"),
     )
     query = fill_template("Flag?patient=p", {})
     assert find_in_chart((*patients, found), query) == ((found,) if is_possible else ())
